@@ -1,0 +1,62 @@
+/**
+ * Errors that a person can mend. Each says where, what is wrong and what to do, and carries the exit code of the run.
+ * Everything else that is thrown is a bug and shows its stack.
+ */
+
+/** What a script's exit code means; the highest of the last three of a run wins. */
+export const exitCodes = {
+  inOrder: 0,
+  bug: 1,
+  badInput: 2,
+  removalsHeld: 3,
+  stepFailed: 4,
+  sourceUnreadable: 5,
+  busy: 75,
+} as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** A trouble for the operator: a sentence with place and fact, and a remedy. Never holds a secret. */
+export class OperatorError extends Error {
+  override readonly name: string = "OperatorError";
+  readonly exitCode: ExitCode;
+  /** What to do about it, a sentence. */
+  readonly remedy: string;
+
+  constructor(message: string, remedy: string, exitCode: ExitCode, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.remedy = remedy;
+    this.exitCode = exitCode;
+  }
+}
+
+/** Options or config that cannot be used; also a database that is damaged or newer than this program. */
+export class BadInputError extends OperatorError {
+  override readonly name = "BadInputError";
+  constructor(message: string, remedy: string, cause?: unknown) {
+    super(message, remedy, exitCodes.badInput, cause);
+  }
+}
+
+/** Fanvue, or another source of entitlements, could not be read; nothing was removed because of it. */
+export class SourceError extends OperatorError {
+  override readonly name = "SourceError";
+  constructor(message: string, remedy: string, cause?: unknown) {
+    super(message, remedy, exitCodes.sourceUnreadable, cause);
+  }
+}
+
+/** A platform (Discord, the homeserver) refuses us or cannot be reached as a whole. */
+export class PlatformError extends OperatorError {
+  override readonly name = "PlatformError";
+  constructor(message: string, remedy: string, cause?: unknown) {
+    super(message, remedy, exitCodes.stepFailed, cause);
+  }
+}
+
+/** Another run holds a lock longer than we wait. */
+export class BusyError extends OperatorError {
+  override readonly name = "BusyError";
+  constructor(message: string, remedy: string) {
+    super(message, remedy, exitCodes.busy);
+  }
+}

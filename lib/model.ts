@@ -1,0 +1,407 @@
+/**
+ * The nouns of the program: branded ids, and what flows through the pipeline
+ * (snapshot → evaluate → want → have → diff → confirm → guard → apply → report). Types and id parsers, no I/O.
+ */
+
+declare const brand: unique symbol;
+type Id<Name extends string> = string & { readonly [brand]: Name };
+
+/** A fan's Fanvue uuid, lower case. */
+export type FanId = Id<"FanId">;
+export type DiscordUserId = Id<"DiscordUserId">;
+export type GuildId = Id<"GuildId">;
+export type RoleId = Id<"RoleId">;
+/** A Matrix user id, compared exactly: historical ones may hold capitals. */
+export type Mxid = Id<"Mxid">;
+export type RoomId = Id<"RoomId">;
+export type RoomAlias = Id<"RoomAlias">;
+/** A Fanvue custom list's uuid or a smart list's slug. */
+export type ListId = Id<"ListId">;
+/** The uuid of a Fanvue post (or message) that can be unlocked. */
+export type ContentId = Id<"ContentId">;
+
+/** Whoever can be in a place: a Discord user, a Matrix user, or (in Fanvue lists) a fan. */
+export type Account = DiscordUserId | Mxid | FanId;
+/** Where accounts live. */
+export type Platform = "discord" | "matrix";
+export type TargetName = "discord" | "matrix" | "fanvue-lists";
+/** The member's real place on the platform: role id, room id (never an alias), list uuid. The journal speaks of these. */
+export type PlaceId = Id<"PlaceId">;
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const snowflake = /^[1-9]\d{14,19}$/;
+const mxid = /^@[^:\0]+:[^\s/]+$/;
+const roomId = /^![^\0\s]+$/;
+const roomAlias = /^#[^:\0\s]+:[^\s/]+$/;
+const maxMatrixIdBytes = 255;
+
+const utf8Bytes = (text: string) => new TextEncoder().encode(text).length;
+
+export const parseFanId = (text: string): FanId | undefined => {
+  const lower = text.trim().toLowerCase();
+  return uuid.test(lower) ? (lower as FanId) : undefined;
+};
+export const parseDiscordUserId = (text: string): DiscordUserId | undefined =>
+  snowflake.test(text) ? (text as DiscordUserId) : undefined;
+export const parseGuildId = (text: string): GuildId | undefined =>
+  snowflake.test(text) ? (text as GuildId) : undefined;
+export const parseRoleId = (text: string): RoleId | undefined =>
+  snowflake.test(text) ? (text as RoleId) : undefined;
+/** https://spec.matrix.org/v1.16/appendices/#user-identifiers */
+export const parseMxid = (text: string): Mxid | undefined =>
+  mxid.test(text) && utf8Bytes(text) <= maxMatrixIdBytes ? (text as Mxid) : undefined;
+/** Room ids of version 12 have no domain part: https://spec.matrix.org/v1.16/rooms/v12/ */
+export const parseRoomId = (text: string): RoomId | undefined =>
+  roomId.test(text) && utf8Bytes(text) <= maxMatrixIdBytes ? (text as RoomId) : undefined;
+export const parseRoomAlias = (text: string): RoomAlias | undefined =>
+  roomAlias.test(text) && utf8Bytes(text) <= maxMatrixIdBytes ? (text as RoomAlias) : undefined;
+/** Lists and contents are named by uuids, but placeholders of a first config must load: any word will do. */
+export const parseListId = (text: string): ListId | undefined =>
+  /^\S+$/.test(text) ? (text as ListId) : undefined;
+export const parseContentId = (text: string): ContentId | undefined =>
+  /^\S+$/.test(text) ? (text as ContentId) : undefined;
+
+/** A fact that was read, or why it could not be. */
+export type Known<T> =
+  { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
+
+// ---- Rules and places -------------------------------------------------------------------------------------------
+
+export interface ListRef {
+  readonly type: "custom" | "smart";
+  readonly id: ListId;
+}
+/** A list as key of a map: "custom:UUID" or "smart:slug". */
+export type ListKey = Id<"ListKey">;
+export const listKey = (list: ListRef): ListKey => `${list.type}:${list.id}` as ListKey;
+
+export type Rule =
+  | { readonly kind: "subscription"; readonly freeTrial: boolean }
+  | { readonly kind: "spending"; readonly minCents: number }
+  | { readonly kind: "top_spender" }
+  | { readonly kind: "unlock"; readonly contentId: ContentId }
+  | { readonly kind: "fanvue_list"; readonly list: ListRef };
+
+/** What happens to a member whose entitlement ended: taken from the place, thrown out of the guild, or nothing. */
+export type OnExpiry = "revoke" | "evict" | "keep";
+
+/** A place as configured. `id` is what the operator wrote: role id, room id or alias, list uuid. */
+export interface Place {
+  readonly target: TargetName;
+  readonly id: string;
+  /** Any rule that says yes lets in. */
+  readonly rules: readonly Rule[];
+  readonly onExpiry: OnExpiry;
+  readonly graceDays: number;
+  readonly strangers: "keep" | "remove";
+  readonly adopt: boolean;
+}
+
+// ---- What Fanvue says -------------------------------------------------------------------------------------------
+
+/** One row of the subscribers list. Status and dates are told by the v1 API only. */
+export interface Subscriber {
+  readonly handle: string;
+  readonly displayName: string;
+  readonly isTopSpender: boolean;
+  /** v1: active, cancelled, paused, pending_confirmation or a word we don't know; undefined: the API gave none. */
+  readonly status: string | undefined;
+  readonly periodEndsAtMs: number | undefined;
+  /** True for free and trial subscribers, undefined where the API does not tell. */
+  readonly isFree: boolean | undefined;
+}
+
+export interface Follower {
+  readonly handle: string;
+  readonly displayName: string;
+  readonly isTopSpender: boolean;
+}
+
+/** What Fanvue's insight of one fan says. */
+export interface Insight {
+  /** subscriber, expired, follower, not_contactable or a word we don't know. */
+  readonly status: string;
+  /** What the fan spent in all, net of refunds; undefined where the answer held no figure. */
+  readonly totalCents: number | undefined;
+  readonly lastPurchaseAtMs: number | undefined;
+  /** When the subscription renews or, once expired, ended; undefined where not told. */
+  readonly renewsAtMs: number | undefined;
+  readonly readAtMs: number;
+}
+
+/** One row of the ledger of earnings, of either API generation. */
+export interface EarningsRow {
+  /** Fanvue's word: subscription, renewal, post, message, tip, refund, chargeback, … an open set. */
+  readonly source: string;
+  /** purchase: a fan's money · reversal: a refund or chargeback · other: rewards and what we don't know. */
+  readonly kind: "purchase" | "reversal" | "other";
+  readonly dateMs: number;
+  /** Absent on rewards and deleted fans. */
+  readonly fan: FanId | undefined;
+  readonly orderId: string | undefined;
+  /** On a reversal of the v1 API: the order it takes back. */
+  readonly reversesOrderId: string | undefined;
+  readonly postId: ContentId | undefined;
+  readonly messageId: ContentId | undefined;
+  readonly grossCents: number;
+  readonly netCents: number;
+}
+
+/** A list read whole. */
+export interface ListMembers {
+  readonly members: ReadonlySet<FanId>;
+  /** What Fanvue itself counts; undefined where it does not say. */
+  readonly count: number | undefined;
+}
+
+/** What the ledger says of one fan and one content: bought, bought and wholly reversed, or not to be told apart. */
+export type Unlock = "bought" | "reversed" | "ambiguous";
+
+/** All that the rules may ask, read once for all places of a config. A part that no rule needs is "not read". */
+export interface Facts {
+  readonly readAtMs: number;
+  readonly subscribers: Known<ReadonlyMap<FanId, Subscriber>>;
+  readonly followers: Known<ReadonlyMap<FanId, Follower>>;
+  /** Spending figures of linked fans; a fan who is missing could not be read. */
+  readonly insights: ReadonlyMap<FanId, Insight>;
+  readonly lists: ReadonlyMap<ListKey, Known<ListMembers>>;
+  /** From the ledger of earnings; unknown while its history is not read whole. */
+  readonly unlocks: Known<ReadonlyMap<ContentId, ReadonlyMap<FanId, Unlock>>>;
+}
+
+/** What was read again, just before removals, of the fans and lists that they concern. Missing is unknown. */
+export interface Evidence {
+  readonly readAtMs: number;
+  readonly insights: ReadonlyMap<FanId, Known<Insight>>;
+  /** The fan's row in the subscribers or followers list, or of v1's single subscriber. */
+  readonly rows: ReadonlyMap<FanId, Known<Subscriber | Follower>>;
+  readonly lists: ReadonlyMap<ListKey, Known<ListMembers>>;
+}
+
+/** The size of a source that a guard watches: subscribers, followers or a list. */
+export interface SourceSize {
+  readonly source: string;
+  readonly size: number;
+}
+
+// ---- Verdicts and wishes ----------------------------------------------------------------------------------------
+
+/** `because` is for the operator and may name figures; nothing of it goes to a platform. */
+export type Verdict =
+  | {
+      readonly is: "yes";
+      readonly because: string;
+      readonly basis: readonly string[];
+      readonly endsAtMs?: number;
+    }
+  | { readonly is: "no"; readonly because: string; readonly endedAtMs?: number }
+  | { readonly is: "unknown"; readonly because: string; readonly unreadableFans?: readonly FanId[] };
+
+/** fan ↔ account, from what fans proved or the operator entered (database), or from an address book. */
+export interface Link {
+  readonly fan: FanId;
+  readonly platform: Platform;
+  readonly account: DiscordUserId | Mxid;
+  readonly source: "proved" | "operator" | "book";
+  /** A book's link that stood there at an earlier run and no longer does: counts as unknown. */
+  readonly missing: boolean;
+}
+
+/** What is wanted for one account in one place. */
+export interface Wish {
+  readonly account: Account;
+  readonly fans: readonly FanId[];
+  readonly verdict: Verdict;
+}
+/** Wishes by place and account; an account that is missing has no link and is a stranger. */
+export type Want = ReadonlyMap<Place, ReadonlyMap<Account, Wish>>;
+
+// ---- What a platform shows --------------------------------------------------------------------------------------
+
+/**
+ * How an account stands in a place.
+ * out: may be granted · absent: not in the guild · left: went or declined by choice · removed: a person took it out
+ * · unknown: could not be read. An account that is missing in `members` is out.
+ */
+export type Standing =
+  | { readonly is: "in" | "invited"; readonly untouchable?: string }
+  | { readonly is: "out" | "absent" | "knocking" | "banned" | "left" | "removed" }
+  | { readonly is: "unknown"; readonly because: string };
+
+/** Why a place cannot be read or managed: a sentence and what to do. */
+export interface Reason {
+  readonly because: string;
+  readonly remedy: string;
+}
+
+export type PlaceState =
+  | {
+      readonly placeId: PlaceId;
+      /** What people call it on the platform. */
+      readonly name: string;
+      readonly members: ReadonlyMap<Account, Standing>;
+      /** "linked": only the accounts we asked for were looked at, so nobody else may be judged. */
+      readonly coverage: "everybody" | "linked";
+      /** What the operator should know of this place, each with its remedy. */
+      readonly warnings: readonly string[];
+    }
+  | { readonly unreadable: Reason };
+export type ReadablePlace = Exclude<PlaceState, { unreadable: Reason }>;
+
+// ---- Ownership --------------------------------------------------------------------------------------------------
+
+/**
+ * One access that is ours, or that we found.
+ * granted: we gave it · adopted: first seen linked and entitled · found: a linked, not entitled holder when the place was first applied
+ */
+export interface Grant {
+  readonly placeId: PlaceId;
+  readonly account: Account;
+  readonly fans: readonly FanId[];
+  readonly origin: "granted" | "adopted" | "found";
+  /** The rules that ever justified it, as `ruleKey`s. */
+  readonly basis: readonly string[];
+  readonly sinceMs: number;
+  /** False: the step that gives it has no outcome yet. */
+  readonly settled: boolean;
+}
+
+/** Somebody who left by choice or was taken out by a person, and whether the entitlement has ended since. */
+export interface Departure {
+  readonly account: Account;
+  readonly noticedAtMs: number;
+  readonly endedAtMs: number | undefined;
+}
+
+/** A member's own refusal (invite blocked, guilds full): not tried again before `nextTryAtMs`. */
+export interface Refusal {
+  readonly account: Account;
+  readonly sentence: string;
+  readonly times: number;
+  readonly nextTryAtMs: number;
+}
+
+/** All that the database remembers of one place, as the pure floors need it. */
+export interface PlaceMemory {
+  /** Hash of the rules that were last applied; undefined: the place was never applied. */
+  readonly rulesHash: string | undefined;
+  /** Where the configured id led when last applied. */
+  readonly placeId: PlaceId | undefined;
+  readonly grants: ReadonlyMap<Account, Grant>;
+  readonly departures: ReadonlyMap<Account, Departure>;
+  readonly refusals: ReadonlyMap<Account, Refusal>;
+  /** Since when an account of ours is not entitled; cleared by a yes. */
+  readonly lapsedSinceMs: ReadonlyMap<Account, number>;
+  /** Accounts that lost this place in the last 24 h without an approval, and how many were ours 24 h ago. */
+  readonly removedLastDay: ReadonlySet<Account>;
+  readonly oursDayAgo: number;
+}
+
+// ---- Plan -------------------------------------------------------------------------------------------------------
+
+export type Verb = "grant" | "revoke" | "evict";
+
+export interface Step {
+  readonly verb: Verb;
+  readonly place: Place;
+  readonly placeId: PlaceId;
+  readonly account: Account;
+  readonly fans: readonly FanId[];
+  /** For the operator and the journal; never sent to a platform. */
+  readonly because: string;
+  /** For a grant: the `ruleKey`s that say yes. */
+  readonly basis: readonly string[];
+  /** Always held for approval, whatever the limits say, and why. */
+  readonly hold?: string;
+  /** Asked for by the fan or the operator (unlink, `links remove`): limits don't count it. */
+  readonly requested?: boolean;
+}
+
+/** Why an account is left as it is although the wish differs, or is worth a line. */
+export interface Skip {
+  readonly place: Place;
+  readonly account: Account;
+  readonly why:
+    | "pending"
+    | "banned"
+    | "left by choice"
+    | "removed by a person"
+    | "unknown"
+    | "untouchable"
+    | "protected"
+    | "not ours"
+    | "kept"
+    | "in grace"
+    | "absent"
+    | "stranger"
+    | "refused before"
+    | "unreadable";
+  readonly because: string;
+}
+
+/** What a real run writes about ownership beside its steps. All by account. */
+export interface Observations {
+  readonly placeId: PlaceId;
+  readonly adopt: readonly { account: Account; fans: readonly FanId[]; basis: readonly string[] }[];
+  /** Linked, not ours, not entitled, while the place was never applied. */
+  readonly found: readonly { account: Account; fans: readonly FanId[] }[];
+  /** Ours on record, but a whole read no longer shows the holder. */
+  readonly gone: readonly Account[];
+  /** Grants of ours that new rules justify too. */
+  readonly basis: readonly { account: Account; basis: readonly string[] }[];
+  readonly departed: readonly Account[];
+  /** Departed, and not entitled any more: the next entitlement invites again. */
+  readonly departureEnded: readonly Account[];
+  readonly lapsed: readonly Account[];
+  readonly entitledAgain: readonly Account[];
+}
+
+/** The whole plan of a run before any write, sorted: grants, revokes, evictions; then place, then account. */
+export interface Plan {
+  readonly steps: readonly Step[];
+  readonly skips: readonly Skip[];
+  readonly observations: ReadonlyMap<Place, Observations>;
+}
+
+/** A set of removals that wait for approval. */
+export interface Held {
+  /** Twelve hexadecimal digits over what is held and why. */
+  readonly hash: string;
+  readonly steps: readonly Step[];
+  /** One sentence with numbers per limit or change that holds them. */
+  readonly reasons: readonly string[];
+}
+
+// ---- Apply ------------------------------------------------------------------------------------------------------
+
+export type Outcome =
+  | { readonly step: Step; readonly result: "done" }
+  /** The member's own doing or state (invite blocked, guilds full, banned): remembered, no failure after the first report. */
+  | { readonly step: Step; readonly result: "refused"; readonly code: string; readonly sentence: string }
+  /** `blame`: "service" and "us" count towards ending the run; "place" and "member" don't. */
+  | {
+      readonly step: Step;
+      readonly result: "failed";
+      readonly blame: "service" | "us" | "place" | "member";
+      readonly sentence: string;
+    }
+  /** No longer wanted when its turn came: the link fell, a later reading says yes, or the run was ended. */
+  | { readonly step: Step; readonly result: "dropped"; readonly sentence: string };
+
+/** A platform that holds places. */
+export interface Target {
+  readonly name: TargetName;
+  /** Config that asks for another verb is refused at load. */
+  readonly supports: ReadonlySet<Verb>;
+  /** Whether an OnExpiry may be used follows from `supports`. Reads the places whole; `linked` are the accounts of which a standing is needed. */
+  read(places: readonly Place[], linked: ReadonlySet<Account>): Promise<ReadonlyMap<Place, PlaceState>>;
+  /**
+   * Carries steps out, pulling each when it can start it (so that the last look at a link happens just before).
+   * Twice is the same as once. One outcome per step, in any order. Throws only for what ends the run.
+   */
+  perform(steps: AsyncIterable<Step>): AsyncIterable<Outcome>;
+  /** Requests sent so far. */
+  requests(): number;
+  /** Our clock minus the platform's `Date` header, in ms; undefined before the first answer. */
+  clockSkewMs(): number | undefined;
+}
