@@ -114,10 +114,15 @@ function strike(faults: Fault[], request: SandboxRequest): FaultKind | undefined
   return undefined;
 }
 
+function bodyText(body: unknown): string | undefined {
+  if (body === undefined) return undefined;
+  return typeof body === "string" ? body : JSON.stringify(body);
+}
+
 function send(response: ServerResponse, reply: Reply, extra: Readonly<Record<string, string>>): void {
   const isText = typeof reply.body === "string";
   const type = isText ? "text/plain; charset=utf-8" : "application/json";
-  const body = typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body);
+  const body = bodyText(reply.body);
   response.writeHead(reply.status, {
     ...(body === undefined ? {} : { "content-type": type }),
     ...extra,
