@@ -1,5 +1,15 @@
 /** What a config.yaml becomes once it is read: typed, defaults filled in, frozen. */
-import type { DiscordUserId, GuildId, ListRef, Mxid, Place, RoleId } from "../model.ts";
+import type {
+  DiscordUserId,
+  GuildId,
+  Limits,
+  ListRef,
+  Mxid,
+  Place,
+  RoleId,
+  RoomAlias,
+  RoomId,
+} from "../model.ts";
 
 export interface FanvueConfig {
   readonly clientId: string;
@@ -39,13 +49,28 @@ export interface MatrixConfig {
   readonly accessToken: string;
   /** The configured rooms and spaces, as places. */
   readonly places: readonly Place[];
+  /** What only rooms have, by the place's `id`. */
+  readonly roomOptions: ReadonlyMap<string, RoomOptions>;
 }
 
-/** One entry of list_sync. */
+export interface RoomOptions {
+  /** A space hands its members on to the rooms in it. */
+  readonly cascade: boolean;
+  /** What becomes of a knock by somebody who is not entitled: declined, or left for a person to answer. */
+  readonly knock: "decline" | "leave";
+}
+
+/** One entry of list_sync: a Fanvue list kept equal to a Discord role or a Matrix room. */
 export interface ListSync {
   readonly name: string;
   readonly role: RoleId | undefined;
-  readonly list: ListRef;
+  /** A room's id or alias; goes with a list that is primary. */
+  readonly room: RoomId | RoomAlias | undefined;
+  /** The list by its id, or undefined where it is known by its name. */
+  readonly list: ListRef | undefined;
+  /** A custom list by its name, which may be created when there is none; undefined where `list` says which. */
+  readonly namedList: { readonly name: string; readonly create: boolean } | undefined;
+  /** The side that decides. */
   readonly primary: "fanvue" | "discord";
 }
 
@@ -58,19 +83,25 @@ export interface UpsellConfig {
   readonly toSubscribers: boolean;
 }
 
-/** Brakes; all figures may only be set stricter or looser by the operator here, per installation. */
-export interface Limits {
-  /** Share of a place that may be removed in a rolling 24 h. Default 0.2 */
-  readonly maxRemovalShare: number;
-  /** Removals that are always allowed in 24 h. Per place 2, per target 5. */
-  readonly minRemovalsPerPlace: number;
-  readonly minRemovalsPerTarget: number;
-  /** Factor k of k·√n. Default 2 */
-  readonly removalRootFactor: number;
-  /** A source that shrank by this share and by `minSourceDrop` rows holds removals. Defaults 0.3 and 5 */
-  readonly maxSourceDropShare: number;
-  readonly minSourceDrop: number;
+/** The web page on which fans link their accounts. */
+export interface LinkConfig {
+  /** Where fans reach it from outside, without a slash at the end; undefined: on this machine only. */
+  readonly publicUrl: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly title: string | undefined;
 }
+
+/** Where the operator hears of held removals and failures. */
+export interface NotifyConfig {
+  readonly discordChannelId: string | undefined;
+  readonly matrixRoom: RoomId | RoomAlias | undefined;
+  /** A secret: whoever knows it may post there. */
+  readonly webhookUrl: string | undefined;
+}
+
+/** What the daemon can run by the clock. */
+export type ScheduledScript = "fetch-earnings" | "sync-discord" | "sync-matrix" | "sync-lists";
 
 export interface Config {
   /** Absolute path of the file, for messages. */
@@ -85,6 +116,11 @@ export interface Config {
   readonly snapshotMaxAgeMs: number;
   readonly followersMaxAgeMs: number;
   readonly unknownAfterDays: number;
+  /** Cron expressions by script; a script that is missing is not run. */
+  readonly schedule: ReadonlyMap<ScheduledScript, string>;
+  readonly link: LinkConfig;
+  readonly notify: NotifyConfig | undefined;
+  /** The link page stands behind a proxy whose X-Forwarded-… headers are to be believed. */
   readonly trustProxy: boolean;
   /** What is odd but usable, as whole sentences with file, line and key. */
   readonly warnings: readonly string[];

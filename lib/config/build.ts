@@ -1,0 +1,123 @@
+/** The whole config from the plain values of its file. */
+import type * as z from "zod";
+import { deafKeys, warnOfDeafKeys } from "./deaf.ts";
+import type { Findings } from "./findings.ts";
+import { readListSync } from "./list-sync.ts";
+import * as oddities from "./oddities.ts";
+import { readPlaces } from "./places.ts";
+import * as sections from "./sections.ts";
+import type { Config, DiscordConfig, LinkConfig, MatrixConfig } from "./shape.ts";
+import { isMap, notA, type Raw, unknownKey } from "./values.ts";
+
+const topKeys = [
+  "fanvue",
+  "discord",
+  "matrix",
+  "roles",
+  "rooms",
+  "auto_join",
+  "list_sync",
+  "upsell",
+  "protected",
+  "limits",
+  "schedule",
+  "link",
+  "notify",
+  "snapshot_max_age",
+  "followers_max_age",
+  "unknown_after_days",
+  "trust_proxy",
+] as const;
+type TopKey = (typeof topKeys)[number];
+
+/** All of a config but what is known of its file. undefined, with faults noted, where it cannot be used. */
+export function build(value: unknown, findings: Findings): Omit<Config, "path" | "warnings"> | undefined {
+  if (!isMap(value)) {
+    findings.fault([], notA("map of keys and values", value));
+    return undefined;
+  }
+  const raw = withoutEmptyKeys(value, findings);
+  findOddities(raw, findings);
+
+  const read = <T>(key: TopKey, schema: z.ZodType<T>): T | undefined =>
+    raw[key] === undefined ? undefined : findings.parse(schema, raw[key], [key]);
+  const fanvue = read("fanvue", sections.fanvueSection);
+  const discord = readDiscord(raw, read, findings);
+  const matrix = readMatrix(raw, read, findings);
+  const config = {
+    discord,
+    matrix,
+    listSync: readListSync(
+      raw["list_sync"],
+      { discord: raw["discord"] !== undefined, matrix: raw["matrix"] !== undefined },
+      findings,
+    ),
+    upsell: read("upsell", sections.upsellSection),
+    protectedAccounts: read("protected", sections.protectedSection) ?? new Set(),
+    limits: read("limits", sections.limitsSection) ?? sections.limitsSection.parse({}),
+    snapshotMaxAgeMs: read("snapshot_max_age", sections.snapshotMaxAge) ?? 2 * minuteMs,
+    followersMaxAgeMs: read("followers_max_age", sections.followersMaxAge) ?? 60 * minuteMs,
+    unknownAfterDays: read("unknown_after_days", sections.unknownAfterDays) ?? 7,
+    schedule: read("schedule", sections.scheduleSection) ?? sections.scheduleSection.parse({}),
+    link: readLink(read, discord),
+    notify: read("notify", sections.notifySection),
+    trustProxy: read("trust_proxy", sections.trustProxy) ?? false,
+  };
+  return fanvue === undefined ? undefined : { fanvue, ...config };
+}
+
+type Read = <T>(key: TopKey, schema: z.ZodType<T>) => T | undefined;
+const minuteMs = 60_000;
+
+function withoutEmptyKeys(value: Raw, findings: Findings): Raw {
+  const entries = Object.entries(value);
+  for (const [key, part] of entries)
+    if (part === null) findings.warn([key], "is empty, and taken as if it were not there.");
+  return Object.fromEntries(entries.filter(([, part]) => part !== null));
+}
+
+function findOddities(raw: Raw, findings: Findings): void {
+  const known: readonly string[] = topKeys;
+  for (const key of Object.keys(raw).filter((name) => !known.includes(name)))
+    findings.fault([key], unknownKey(key, known));
+  oddities.faultLonelySections(raw, findings);
+  oddities.faultPartialOauth(raw, findings);
+  oddities.warnOfPlaceholders(raw, findings);
+  oddities.warnOfEveryone(raw, findings);
+  oddities.warnOfCleartext(raw, findings);
+  warnOfDeafKeys(raw, deafKeys, [], findings);
+}
+
+/** Roles are read, and their faults told, even where the section discord cannot be used. */
+function readDiscord(raw: Raw, read: Read, findings: Findings): DiscordConfig | undefined {
+  const discord = read("discord", sections.discordSection);
+  const autoJoin = read("auto_join", sections.autoJoinSection) ?? { enabled: false, roles: [] };
+  const places = readPlaces("discord", raw["roles"], findings).map(({ place }) => place);
+  if (discord === undefined) return undefined;
+  oddities.warnOfJoinWithoutOauth(
+    { enabled: autoJoin.enabled, oauth: discord.oauth !== undefined },
+    findings,
+  );
+  return { ...discord, places, autoJoin };
+}
+
+function readMatrix(raw: Raw, read: Read, findings: Findings): MatrixConfig | undefined {
+  const matrix = read("matrix", sections.matrixSection);
+  const rooms = readPlaces("matrix", raw["rooms"], findings);
+  if (matrix === undefined) return undefined;
+  return {
+    ...matrix,
+    places: rooms.map(({ place }) => place),
+    roomOptions: new Map(rooms.map(({ place, roomOptions }) => [place.id, roomOptions])),
+  };
+}
+
+function readLink(read: Read, discord: DiscordConfig | undefined): LinkConfig {
+  const link = read("link", sections.linkSection);
+  return {
+    publicUrl: link?.public_url,
+    host: link?.host ?? discord?.oauth?.serverHost ?? "127.0.0.1",
+    port: link?.port ?? discord?.oauth?.serverPort ?? 8080,
+    title: link?.title,
+  };
+}

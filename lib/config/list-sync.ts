@@ -1,0 +1,68 @@
+/** The entries of list_sync. What contradicts between them and the roles is looked for where they are applied. */
+import type { Findings, Path } from "./findings.ts";
+import { listOddity } from "./lists.ts";
+import { listSyncEntry } from "./sections.ts";
+import type { ListSync } from "./shape.ts";
+import { isMap, notA, type Raw } from "./values.ts";
+
+/** `platforms`: the sections that the config has. */
+export function readListSync(
+  raw: unknown,
+  platforms: { readonly discord: boolean; readonly matrix: boolean },
+  findings: Findings,
+): readonly ListSync[] {
+  if (raw === undefined) return [];
+  if (!isMap(raw)) {
+    findings.fault(["list_sync"], notA("map of names and entries", raw));
+    return [];
+  }
+  return Object.entries(raw).flatMap(([name, entry]) => {
+    const path = ["list_sync", name];
+    if (isMap(entry)) faultEntry(entry, path, { platforms, findings });
+    const sync = findings.parse(listSyncEntry, entry, path);
+    if (sync === undefined) return [];
+    const odd = sync.list === undefined ? undefined : listOddity(sync.list);
+    if (odd !== undefined) findings.warn([...path, "fanvue_list_uuid"], odd);
+    return [{ name, ...sync }];
+  });
+}
+
+interface Around {
+  readonly platforms: { readonly discord: boolean; readonly matrix: boolean };
+  readonly findings: Findings;
+}
+
+/** Asks the values as written, so that these faults are told together with those of single values. */
+function faultEntry(entry: Raw, path: Path, { platforms, findings }: Around): void {
+  const has = (key: string) => entry[key] !== undefined;
+  if (!has("discord_role_id") && !has("matrix_room"))
+    findings.fault(path, "says no role and no room. Write discord_role_id, or matrix_room.");
+  if (!has("fanvue_list_uuid") && !has("fanvue_list"))
+    findings.fault(path, "says no list. Write fanvue_list_uuid, or fanvue_list with a name.");
+  if (has("fanvue_list_uuid") && has("fanvue_list"))
+    findings.fault([...path, "fanvue_list"], "stands beside fanvue_list_uuid. Keep one of the two.");
+  if (has("discord_role_id") && !platforms.discord)
+    findings.fault(
+      [...path, "discord_role_id"],
+      "needs the section discord. Add it with token and guild_id.",
+    );
+  if (has("matrix_room") && !platforms.matrix)
+    findings.fault(
+      [...path, "matrix_room"],
+      "needs the section matrix. Add it with homeserver and access_token.",
+    );
+  if (entry["primary"] === "discord") faultDiscordPrimary(entry, path, findings);
+}
+
+function faultDiscordPrimary(entry: Raw, path: Path, findings: Findings): void {
+  if (entry["fanvue_list_type"] === "smart")
+    findings.fault(
+      [...path, "primary"],
+      "is discord, but Fanvue fills its smart lists itself. Write primary: fanvue, or take a custom list.",
+    );
+  if (entry["discord_role_id"] === undefined || entry["matrix_room"] !== undefined)
+    findings.fault(
+      [...path, "primary"],
+      "is discord, which needs a discord_role_id and no matrix_room. Write primary: fanvue for a room.",
+    );
+}

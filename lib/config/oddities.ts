@@ -1,0 +1,113 @@
+/** What is wrong or odd between the sections of a config, asked of the values as written. */
+import type { Findings, Path } from "./findings.ts";
+import { oauthKeys } from "./sections.ts";
+import { isMap, type Raw } from "./values.ts";
+
+// ---- Faults -----------------------------------------------------------------------------------------------------
+
+const needs: readonly (readonly [Path, "discord" | "matrix"])[] = [
+  [["roles"], "discord"],
+  [["auto_join"], "discord"],
+  [["upsell"], "discord"],
+  [["rooms"], "matrix"],
+  [["notify", "discord_channel_id"], "discord"],
+  [["notify", "matrix_room"], "matrix"],
+];
+const remedies = {
+  discord: "Add it with token and guild_id, or remove this.",
+  matrix: "Add it with homeserver, user_id and access_token, or remove this.",
+};
+
+/** Sections without the section that they need. */
+export function faultLonelySections(raw: Raw, findings: Findings): void {
+  if (raw["fanvue"] === undefined)
+    findings.fault(
+      ["fanvue"],
+      "is missing. Add this section with client_id, client_secret and redirect_uri.",
+    );
+  for (const [path, platform] of needs) {
+    if (raw[platform] === undefined && valueAt(raw, path) !== undefined)
+      findings.fault(path, `needs the section ${platform}. ${remedies[platform]}`);
+  }
+}
+
+/** Discord's OAuth wants all of its three values. */
+export function faultPartialOauth(raw: Raw, findings: Findings): void {
+  const { discord } = raw;
+  if (!isMap(discord)) return;
+  const absent = oauthKeys.filter((key) => discord[key] === undefined);
+  if (absent.length === 0 || absent.length === oauthKeys.length) return;
+  for (const key of absent)
+    findings.fault(["discord", key], `is missing beside the other oauth_… keys. Add it, or remove them all.`);
+}
+
+// ---- Warnings ---------------------------------------------------------------------------------------------------
+
+const filledIn: readonly Path[] = [
+  ["fanvue", "client_id"],
+  ["fanvue", "client_secret"],
+  ["discord", "token"],
+  ...oauthKeys.map((key) => ["discord", key]),
+  ["matrix", "user_id"],
+  ["matrix", "access_token"],
+];
+
+/** Words of the example that nobody has replaced yet. */
+export function warnOfPlaceholders(raw: Raw, findings: Findings): void {
+  for (const path of filledIn) {
+    const value = valueAt(raw, path);
+    if (typeof value === "string" && /^@?your[_-]/i.test(value))
+      findings.warn(path, "still holds the example's placeholder. Write your own value.");
+  }
+}
+
+/** A server's id is also the id of its role @everyone, which nobody can be given. */
+export function warnOfEveryone(raw: Raw, findings: Findings): void {
+  const guild = written(valueAt(raw, ["discord", "guild_id"]));
+  const isGuild = (id: unknown) => guild !== undefined && written(id) === guild;
+  const sentence = "is the server's own id, which is its role @everyone. Write the id of another role.";
+  const { roles } = raw;
+  for (const id of isMap(roles) ? Object.keys(roles) : [])
+    if (isGuild(id)) findings.warn(["roles", id], sentence);
+  const joined = valueAt(raw, ["auto_join", "roles"]);
+  for (const [index, id] of Array.isArray(joined) ? joined.entries() : [])
+    if (isGuild(id)) findings.warn(["auto_join", "roles", index], sentence);
+}
+
+/** Auto-join is carried out with the fan's own consent by OAuth. */
+export function warnOfJoinWithoutOauth(
+  config: { readonly enabled: boolean; readonly oauth: boolean },
+  findings: Findings,
+): void {
+  if (config.enabled && !config.oauth)
+    findings.warn(
+      ["auto_join", "enabled"],
+      `is on, but nobody can be joined without OAuth. Add discord.${oauthKeys.join(", discord.")}.`,
+    );
+}
+
+const servers: readonly Path[] = [
+  ["fanvue", "api_url"],
+  ["fanvue", "auth_url"],
+  ["discord", "api_url"],
+  ["matrix", "homeserver"],
+];
+const ownMachine = /^http:\/\/(localhost|127(\.\d+){3}|\[::1\])([:/]|$)/i;
+
+/** Tokens that would travel where others may read them. */
+export function warnOfCleartext(raw: Raw, findings: Findings): void {
+  for (const path of servers) {
+    const value = valueAt(raw, path);
+    if (typeof value === "string" && /^http:/i.test(value) && !ownMachine.test(value))
+      findings.warn(path, "sends your tokens unencrypted. Write https:// unless the network is yours alone.");
+  }
+}
+
+// ---- Values as written ------------------------------------------------------------------------------------------
+
+function valueAt(raw: unknown, path: Path): unknown {
+  return path.reduce<unknown>((value, key) => (isMap(value) ? value[String(key)] : undefined), raw);
+}
+
+const written = (id: unknown): string | undefined =>
+  typeof id === "string" || typeof id === "bigint" ? String(id) : undefined;
