@@ -3,19 +3,19 @@ import tseslint from "typescript-eslint";
 
 /** A file imports only from lower floors; the pure floor touches nothing but the model and itself. */
 const floors = [
-  ["model", "errors"],
+  ["model", "errors", "nearest"],
   ["config", "log", "http", "lock", "db"],
   ["fanvue", "discord", "matrix", "store"],
   ["rules", "want", "plan", "guard", "report", "ledger"],
-  ["snapshot", "apply", "reconcile"],
-  ["cli"],
+  ["snapshot", "apply", "reconcile", "link-admin", "describe-config"],
+  ["cli", "sync", "open-source"],
 ];
 const pureFloor = 3;
 
 const filesOf = (names) => names.flatMap((name) => [`lib/${name}.ts`, `lib/${name}/**/*.ts`]);
 const importsOf = (names) => names.flatMap((name) => [`**/${name}.ts`, `**/${name}/**`]);
 /** On one floor a folder is closed to its neighbours, save where the files are made to work together. */
-const open = new Set([0, 1, 3, 4]);
+const open = new Set([0, 1, 3, 4, 5]);
 
 const floorRules = floors.flatMap((names, floor) =>
   names.map((name) => {

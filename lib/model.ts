@@ -61,6 +61,9 @@ export const parseListId = (text: string): ListId | undefined =>
 export const parseContentId = (text: string): ContentId | undefined =>
   /^\S+$/.test(text) ? (text as ContentId) : undefined;
 
+/** Order by plain code units: the same on every machine, whatever its language. */
+export const compareIds = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 /** A fact that was read, or why it could not be. */
 export type Known<T> =
   { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
@@ -95,6 +98,8 @@ export interface Place {
   readonly graceDays: number;
   readonly strangers: "keep" | "remove";
   readonly adopt: boolean;
+  /** A Fanvue list that is filled from the holders of a Discord role: then there are no rules. */
+  readonly mirrors?: RoleId;
 }
 
 // ---- What Fanvue says -------------------------------------------------------------------------------------------
@@ -194,7 +199,14 @@ export type Verdict =
       readonly basis: readonly string[];
       readonly endsAtMs?: number;
     }
-  | { readonly is: "no"; readonly because: string; readonly endedAtMs?: number }
+  /** `requested`: the fan or the operator cut the link, which is all the evidence there is to be. */
+  | {
+      readonly is: "no";
+      readonly because: string;
+      readonly endedAtMs?: number;
+      readonly requested?: boolean;
+    }
+  /** `unreadableFans`: nothing but these fans' own figures is in the way. */
   | { readonly is: "unknown"; readonly because: string; readonly unreadableFans?: readonly FanId[] };
 
 /** fan ↔ account, from what fans proved or the operator entered (database), or from an address book. */
@@ -203,6 +215,8 @@ export interface Link {
   readonly platform: Platform;
   readonly account: DiscordUserId | Mxid;
   readonly source: "proved" | "operator" | "book";
+  /** The file name of the book it stands, or stood, in. */
+  readonly book?: string;
   /** A book's link that stood there at an earlier run and no longer does: counts as unknown. */
   readonly missing: boolean;
 }
@@ -363,13 +377,39 @@ export interface Plan {
   readonly observations: ReadonlyMap<Place, Observations>;
 }
 
-/** A set of removals that wait for approval. */
+// ---- Guard ------------------------------------------------------------------------------------------------------
+
+/** Brakes; all figures may only be set stricter or looser by the operator here, per installation. */
+export interface Limits {
+  /** Share of a place that may be removed in a rolling 24 h. Default 0.2 */
+  readonly maxRemovalShare: number;
+  /** Removals that are always allowed in 24 h. Per place 2, per target 5. */
+  readonly minRemovalsPerPlace: number;
+  readonly minRemovalsPerTarget: number;
+  /** Factor k of k·√n. Default 2 */
+  readonly removalRootFactor: number;
+  /** A source that shrank by this share and by `minSourceDrop` rows holds removals. Defaults 0.3 and 5 */
+  readonly maxSourceDropShare: number;
+  readonly minSourceDrop: number;
+}
+
+/** A set of steps that wait for approval. */
 export interface Held {
   /** Twelve hexadecimal digits over what is held and why. */
   readonly hash: string;
   readonly steps: readonly Step[];
   /** One sentence with numbers per limit or change that holds them. */
   readonly reasons: readonly string[];
+}
+
+/** What an approval accepts beside its steps: changed places as they are now, and sources at the size they shrank to. */
+export interface Accepts {
+  readonly rules: readonly {
+    readonly configuredId: string;
+    readonly placeId: PlaceId;
+    readonly hash: string;
+  }[];
+  readonly sizes: readonly SourceSize[];
 }
 
 // ---- Apply ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,278 @@
+/**
+ * What all scripts share: options and help, the log, progress on a terminal, signals, and the way from an error to a
+ * sentence and an exit code.
+ */
+import { parseArgs } from "node:util";
+import { SingleBar } from "cli-progress";
+import { loadConfig } from "./config/load.ts";
+import type { Config } from "./config/shape.ts";
+import { BadInputError, exitCodes, type ExitCode, OperatorError } from "./errors.ts";
+import { createLog, type Log, type Progress } from "./log.ts";
+import { nearest } from "./nearest.ts";
+
+export interface Option {
+  readonly type: "string" | "boolean";
+  readonly multiple?: boolean;
+  /** What stands for the value in the help, such as PATH. */
+  readonly value?: string;
+  readonly description: string;
+}
+export type OptionTable = Readonly<Record<string, Option>>;
+export type OptionValues<Table extends OptionTable> = {
+  readonly [Name in keyof Table]: Table[Name] extends { type: "boolean" }
+    ? boolean
+    : Table[Name] extends { multiple: true }
+      ? readonly string[]
+      : string | undefined;
+};
+
+const commonOptions = {
+  config: { type: "string", value: "PATH", description: "the config file (default config.yaml)" },
+  data: { type: "string", value: "DIR", description: "the folder of database and tokens (default data)" },
+  json: { type: "boolean", description: "print one JSON document instead of text" },
+  verbose: { type: "boolean", description: "tell more while working" },
+  help: { type: "boolean", description: "show this help" },
+} as const satisfies OptionTable;
+
+type Values<Table extends OptionTable> = OptionValues<Table> & OptionValues<typeof commonOptions>;
+
+export interface Context<Table extends OptionTable> {
+  readonly options: Values<Table>;
+  readonly positionals: readonly string[];
+  readonly config: Config;
+  readonly dataDir: string;
+  readonly log: Log;
+  /** Aborted by the first SIGINT or SIGTERM: finish the step under way, close the journal, return. */
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly print: (text: string) => void;
+}
+
+export interface Command<Table extends OptionTable> {
+  readonly name: string;
+  /** One sentence for the help. */
+  readonly summary: string;
+  readonly options: Table;
+  /** Shown behind the name in the help where the script takes words beside options, such as "add FAN ACCOUNT". */
+  readonly words?: readonly string[];
+  /** Returns the exit code. What it throws becomes a sentence (an OperatorError) or a stack (a bug). */
+  run(context: Context<Table>): Promise<ExitCode>;
+}
+
+/** Runs a script from its options to its exit code; sets `process.exitCode` and leaves the exit to Node, so that piped output arrives whole. */
+export async function command<const Table extends OptionTable>(script: Command<Table>): Promise<void> {
+  const signals = listenForSignals();
+  try {
+    process.exitCode = await start(script, signals.signal);
+  } catch (error) {
+    process.exitCode = tell(script.name, error);
+  } finally {
+    const received = signals.stop();
+    if (received !== undefined) process.exitCode = 128 + received;
+  }
+}
+
+async function start<const Table extends OptionTable>(
+  script: Command<Table>,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const table = { ...script.options, ...commonOptions };
+  const { options, positionals } = parse(script, table);
+  const print = (text: string) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  if (options.help) {
+    print(helpText(script, table));
+    return exitCodes.inOrder;
+  }
+  const log = createLog({ name: script.name, verbose: options.verbose });
+  const progress = createProgress(log);
+  try {
+    return await script.run({
+      options,
+      positionals,
+      config: loadConfig(options.config ?? "config.yaml", process.env),
+      dataDir: options.data ?? "data",
+      log,
+      signal,
+      progress: progress.show,
+      print,
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+// ---- Options ----------------------------------------------------------------------------------------------------
+
+function parse<Table extends OptionTable>(
+  script: Command<Table>,
+  table: Table & typeof commonOptions,
+): { options: Values<Table>; positionals: readonly string[] } {
+  const args = process.argv.slice(2);
+  const { tokens, positionals } = parseArgs({
+    args,
+    options: Object.fromEntries(
+      Object.entries<Option>(table).map(([name, { type, multiple }]) => [
+        name,
+        { type, multiple: multiple ?? false },
+      ]),
+    ),
+    strict: false,
+    tokens: true,
+  });
+  const given = new Map<string, string[]>();
+  for (const token of tokens) {
+    if (token.kind !== "option") continue;
+    const values = given.get(token.name) ?? [];
+    given.set(token.name, [...values, optionValue(script.name, table, token)]);
+  }
+  if (script.words === undefined && positionals[0] !== undefined) {
+    throw new BadInputError(`${script.name} takes no word "${positionals[0]}".`, helpRemedy(script.name));
+  }
+  const values = Object.entries<Option>(table).map(([name, option]) => [
+    name,
+    valueOf(option, given.get(name)),
+  ]);
+  // The table's types say which shape each value has; parseArgs cannot express it for a table made of two.
+  return { options: Object.fromEntries(values) as Values<Table>, positionals };
+}
+
+interface OptionToken {
+  readonly name: string;
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+}
+
+/** Checks one option as typed; a switch gives "". */
+function optionValue(script: string, table: OptionTable, token: OptionToken): string {
+  const option = table[token.name];
+  if (option === undefined) {
+    const near = nearest(token.name, Object.keys(table));
+    const guess = near === undefined ? "" : ` Did you mean --${near}?`;
+    throw new BadInputError(`${script} has no option ${token.rawName}.${guess}`, helpRemedy(script));
+  }
+  if (option.type === "boolean") {
+    if (token.value === undefined) return "";
+    throw new BadInputError(`--${token.name} takes no value.`, `Write --${token.name} alone.`);
+  }
+  if (
+    token.value === undefined ||
+    token.value === "" ||
+    (token.inlineValue !== true && token.value.startsWith("--"))
+  ) {
+    throw new BadInputError(
+      `--${token.name} needs a value.`,
+      `Write --${token.name} ${option.value ?? "VALUE"} (${option.description}).`,
+    );
+  }
+  return token.value;
+}
+
+function valueOf(
+  option: Option,
+  given: readonly string[] | undefined,
+): boolean | string | readonly string[] | undefined {
+  if (option.type === "boolean") return given !== undefined;
+  if (option.multiple === true) return given ?? [];
+  return given?.at(-1);
+}
+
+const helpRemedy = (script: string) => `See what it takes: npx tsx scripts/${script}.ts --help`;
+
+function helpText<Table extends OptionTable>(script: Command<Table>, table: OptionTable): string {
+  const rows = Object.entries(table).map(([name, option]) => ({
+    left: `  --${name}${option.type === "string" ? ` ${option.value ?? "VALUE"}` : ""}`,
+    right: `${option.description}${option.multiple === true ? " (may be repeated)" : ""}`,
+  }));
+  const width = Math.max(...rows.map(({ left }) => left.length)) + 2;
+  const usages = (script.words ?? [""]).map((words) =>
+    `  npx tsx scripts/${script.name}.ts ${words}`.trimEnd(),
+  );
+  return [
+    script.summary,
+    "",
+    "Usage:",
+    ...usages,
+    "",
+    "Options:",
+    ...rows.map(({ left, right }) => left.padEnd(width) + right),
+    "",
+    "Exit codes: 0 in order, 1 a bug, 2 bad options or config, 3 removals newly held, 4 a step failed or a place was",
+    "unreadable, 5 the source could not be read, 75 the platform is busy with another run.",
+  ].join("\n");
+}
+
+// ---- Signals, errors, progress ----------------------------------------------------------------------------------
+
+const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
+
+/** The first signal asks the run to end in order; a second one ends the process as it would without us. */
+function listenForSignals(): { signal: AbortSignal; stop: () => number | undefined } {
+  const controller = new AbortController();
+  let received: number | undefined;
+  const onSignal = (name: "SIGINT" | "SIGTERM") => {
+    received = signalNumbers[name];
+    process.stderr.write("Stopping after the step under way. Once more ends it at once.\n");
+    stop();
+    controller.abort(
+      new OperatorError("The run was stopped before its end.", "Run it again.", exitCodes.stepFailed),
+    );
+  };
+  const stop = () => {
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+    return received;
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  return { signal: controller.signal, stop };
+}
+
+/** Says what went wrong on stderr and gives the exit code. */
+function tell(script: string, error: unknown): ExitCode {
+  if (error instanceof OperatorError) {
+    process.stderr.write(`${script}: ${error.message}\n${error.remedy}\n`);
+    return error.exitCode;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${script}: this is a bug in fanvue-sync, please report it:\n${stack}\n`);
+  return exitCodes.bug;
+}
+
+const logPauseMs = 10_000;
+
+/** A bar with what is left on a terminal; a log line now and then elsewhere. */
+function createProgress(log: Log): { show: Progress; stop: () => void } {
+  return process.stderr.isTTY ? progressBar() : progressLines(log);
+}
+
+function progressBar(): { show: Progress; stop: () => void } {
+  const bar = new SingleBar({
+    format: "{what} {bar} {value}/{total} · about {eta_formatted} left",
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+  });
+  let shown: string | undefined;
+  return {
+    show(what, done, total) {
+      if (shown !== what) bar.start(total ?? done, done, { what });
+      shown = what;
+      bar.setTotal(total ?? done);
+      bar.update(done, { what });
+    },
+    stop: () => {
+      bar.stop();
+    },
+  };
+}
+
+function progressLines(log: Log): { show: Progress; stop: () => void } {
+  let nextAtMs = Date.now() + logPauseMs;
+  return {
+    show(what, done, total) {
+      if (Date.now() < nextAtMs) return;
+      nextAtMs = Date.now() + logPauseMs;
+      log.info({ done, total }, what);
+    },
+    stop: () => undefined,
+  };
+}

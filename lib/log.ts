@@ -1,0 +1,40 @@
+/** The log: pino to stderr, readable on a terminal, JSON lines elsewhere, and never a secret. */
+import pino, { type Logger } from "pino";
+import pretty from "pino-pretty";
+
+export type Log = Logger;
+
+/** Told of long work as it goes: what is being done, how much is done, and how much there is in all where that is known. */
+export type Progress = (what: string, done: number, total: number | undefined) => void;
+
+const secretKeys = [
+  "token",
+  "accessToken",
+  "access_token",
+  "refreshToken",
+  "refresh_token",
+  "clientSecret",
+  "client_secret",
+  "authorization",
+  "code",
+  "code_verifier",
+  "cookie",
+];
+const redactedPaths = secretKeys.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
+
+/** Makes the log of one script. `verbose` shows debug lines, too; `colour` and words instead of JSON on a terminal. */
+export function createLog(options: { readonly name: string; readonly verbose: boolean }): Log {
+  const stream = process.stderr.isTTY
+    ? pretty({ destination: 2, sync: true, ignore: "pid,hostname,name", translateTime: "SYS:HH:MM:ss" })
+    : pino.destination({ dest: 2, sync: true });
+  return pino(
+    {
+      name: options.name,
+      level: options.verbose ? "debug" : "info",
+      redact: { paths: redactedPaths, censor: "[secret]" },
+      base: { name: options.name },
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
+    stream,
+  );
+}
