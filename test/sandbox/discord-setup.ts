@@ -1,0 +1,143 @@
+/** What the tests of Discord share: a server with people and roles, a target that talks to it, steps to perform. */
+import { setImmediate } from "node:timers/promises";
+import pino from "pino";
+import type { DiscordConfig } from "../../lib/config/shape.ts";
+import { openDiscord } from "../../lib/discord/target.ts";
+import {
+  type Account,
+  type OnExpiry,
+  parseDiscordUserId,
+  parseGuildId,
+  type Place,
+  type PlaceId,
+  type PlaceState,
+  type ReadablePlace,
+  type Step,
+  type Target,
+  type Verb,
+} from "../../lib/model.ts";
+import { type DiscordSandbox, startDiscord } from "./discord.ts";
+import { addMember, addRole, roleIdAt, userIdAt } from "./discord-world.ts";
+
+interface TestLike {
+  after(fn: () => void | Promise<void>): void;
+}
+
+/** Starts Discord for one test and stops it after it. */
+export async function discordFor(test: TestLike): Promise<DiscordSandbox> {
+  const discord = await startDiscord();
+  test.after(() => discord.stop());
+  return discord;
+}
+
+export const vip = roleIdAt(1);
+export const gold = roleIdAt(2);
+
+/** A server with the roles "VIP" and "Gold" below the bot's, and `fans` members without a role. */
+export async function serverWithFans(test: TestLike, fans: number): Promise<DiscordSandbox> {
+  const discord = await discordFor(test);
+  addRole(discord.world, { id: vip, name: "VIP", position: 10 });
+  addRole(discord.world, { id: gold, name: "Gold", position: 11 });
+  for (let index = 0; index < fans; index += 1) addMember(discord.world, { id: userIdAt(index) });
+  return discord;
+}
+
+export const account = (index: number): Account => accountOf(userIdAt(index));
+export function accountOf(id: string): Account {
+  const parsed = parseDiscordUserId(id);
+  if (parsed === undefined) throw new Error(`${id} is no user id`);
+  return parsed;
+}
+
+export const placeOf = (id: string, onExpiry: OnExpiry = "revoke"): Place => ({
+  target: "discord",
+  id,
+  rules: [{ kind: "subscription", freeTrial: true }],
+  onExpiry,
+  graceDays: 0,
+  strangers: "keep",
+  adopt: true,
+});
+
+export function configOf(
+  { apiUrl, world }: DiscordSandbox,
+  places: readonly Place[],
+  more: Partial<DiscordConfig> = {},
+): DiscordConfig {
+  const guildId = parseGuildId(world.guild.id);
+  if (guildId === undefined) throw new Error("the sandbox's server has no id");
+  return {
+    token: world.bot.token,
+    guildId,
+    apiUrl,
+    protectBoosters: false,
+    oauth: undefined,
+    places,
+    autoJoin: { enabled: false, roles: [] },
+    ...more,
+  };
+}
+
+export interface OpenOptions extends Partial<DiscordConfig> {
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
+export function openTarget(
+  discord: DiscordSandbox,
+  places: readonly Place[],
+  { signal = new AbortController().signal, timeoutMs = 2000, ...config }: OpenOptions = {},
+): Target {
+  return openDiscord(configOf(discord, places, config), {
+    log: pino({ level: "silent" }),
+    signal,
+    timeoutMs,
+  });
+}
+
+/** Reads one place as a run does. */
+export async function readOne(
+  discord: DiscordSandbox,
+  place: Place,
+  linked: readonly Account[] = [],
+  options: OpenOptions = {},
+): Promise<PlaceState> {
+  const states = await openTarget(discord, [place], options).read([place], new Set(linked));
+  const state = states.get(place);
+  if (state === undefined) throw new Error("the target said nothing of the place");
+  return state;
+}
+
+export function readable(state: PlaceState): ReadablePlace {
+  if ("unreadable" in state) throw new Error(`unreadable: ${state.unreadable.because}`);
+  return state;
+}
+
+export function unreadable(state: PlaceState): { because: string; remedy: string } {
+  if ("unreadable" in state) return state.unreadable;
+  throw new Error("the place was readable");
+}
+
+export const stepOf = (verb: Verb, account: Account, roleId: string = vip): Step => ({
+  verb,
+  place: placeOf(roleId),
+  placeId: roleId as PlaceId,
+  account,
+  fans: [],
+  because: "spent 123.45 of 100.00 USD",
+  basis: [],
+});
+
+/** Hands steps out one by one, as a run does. */
+export async function* inTurn(steps: readonly Step[]): AsyncGenerator<Step> {
+  for (const step of steps) yield await Promise.resolve(step);
+}
+
+/** Resolves once a request of this path has come in; fails after some seconds without one. */
+export async function discordSaw({ requests }: DiscordSandbox, path: RegExp, times = 1): Promise<void> {
+  const giveUpAtMs = Date.now() + 5000;
+  while (requests.filter((request) => path.test(request.path)).length < times) {
+    if (Date.now() > giveUpAtMs) throw new Error(`no request for ${String(path)} came in`);
+    await setImmediate();
+  }
+}
