@@ -1,0 +1,109 @@
+/** One step at the homeserver, and what its answer means for the journal. */
+import type { Mxid, Outcome, PlaceState, RoomId, Standing, Step } from "../model.ts";
+import type { Homeserver } from "./homeserver.ts";
+import type { Attempt } from "./schedule.ts";
+import type { Answer, Trouble } from "./trouble.ts";
+
+/** Shown to members, so fixed. */
+const reasons = { grant: "Fanvue membership", revoke: "Fanvue membership ended" } as const;
+
+/** So many refusals in a row that concern different members are the room's or the homeserver's doing. */
+const refusalsToCloseLane = 3;
+
+type Refused = Extract<Trouble, { kind: "refused" }>;
+type Unreachable = Extract<Trouble, { kind: "unreachable" }>;
+
+export interface PerformDeps {
+  readonly homeserver: Homeserver;
+  readonly bot: Mxid;
+  /** Reads a step's room as it is now. */
+  readonly readRoom: (step: Step, room: RoomId) => Promise<Answer<PlaceState>>;
+  readonly roomOf: (step: Step) => RoomId;
+}
+
+/** Makes the attempt at one step. What is found out about a room holds for all later steps of the same verb there. */
+export function createAttempt(deps: PerformDeps): (step: Step) => Promise<Attempt> {
+  const closed = new Map<string, string>();
+  const refusals = new Map<string, number>();
+  const laneOf = (step: Step) => `${step.verb} ${step.placeId}`;
+
+  const send = (step: Step, room: RoomId): Promise<Answer<undefined>> => {
+    if (step.verb === "grant") return deps.homeserver.invite(room, step.account, reasons.grant);
+    if (step.verb === "revoke") return deps.homeserver.kick(room, step.account, reasons.revoke);
+    throw new Error(`the matrix target cannot ${step.verb}`);
+  };
+
+  const close = (step: Step, sentence: string): Outcome => {
+    closed.set(laneOf(step), sentence);
+    return { step, result: "failed", blame: "place", sentence };
+  };
+
+  /** The member's own refusal, unless it is one too many to be that. */
+  const refuse = (step: Step, { code, sentence }: Refused): Outcome => {
+    const inARow = (refusals.get(laneOf(step)) ?? 0) + 1;
+    refusals.set(laneOf(step), inARow);
+    if (inARow >= refusalsToCloseLane) return close(step, sentence);
+    return { step, result: "refused", code, sentence };
+  };
+
+  /**
+   * The homeserver said no without a reason that a program can tell. The room as it is now tells: done already, we lost
+   * our place or power there, or it concerns this member alone.
+   */
+  const explain = async (step: Step, room: RoomId, trouble: Refused): Promise<Outcome> => {
+    const answer = await deps.readRoom(step, room);
+    if (!answer.ok) {
+      return { step, result: "failed", blame: "service", sentence: trouble.sentence };
+    }
+    const state = answer.value;
+    if ("unreadable" in state) return close(step, `${state.unreadable.because} ${state.unreadable.remedy}`);
+    const standing: Standing = state.members.get(step.account) ?? { is: "out" };
+    const isPresent = standing.is === "in" || standing.is === "invited";
+    if (isPresent === (step.verb === "grant")) return { step, result: "done" };
+    if (standing.is === "banned") {
+      return { step, result: "refused", code: "banned", sentence: "The account is banned from the room." };
+    }
+    if ("untouchable" in standing) {
+      return { step, result: "failed", blame: "member", sentence: `Not removed: ${standing.untouchable}.` };
+    }
+    return step.verb === "grant" ? refuse(step, trouble) : close(step, trouble.sentence);
+  };
+
+  return async (step) => {
+    const known = closed.get(laneOf(step));
+    if (known !== undefined) return { step, result: "failed", blame: "place", sentence: known };
+    const room = deps.roomOf(step);
+    const answer = await send(step, room);
+    if (answer.ok) {
+      refusals.delete(laneOf(step));
+      return { step, result: "done" };
+    }
+    const { trouble } = answer;
+    if (trouble.kind === "limited") return { result: "limited", waitMs: trouble.waitMs };
+    if (trouble.kind === "unreachable") return unreachedOutcome(step, trouble, deps.bot);
+    if (trouble.code === "M_INVITE_BLOCKED") {
+      return { step, result: "refused", code: trouble.code, sentence: "They accept no invitations from us." };
+    }
+    if (trouble.status === 403 || trouble.status === 404) return explain(step, room, trouble);
+    if (step.verb === "grant")
+      return { step, result: "refused", code: trouble.code, sentence: trouble.sentence };
+    return { step, result: "failed", blame: "member", sentence: trouble.sentence };
+  };
+}
+
+const serverOf = (account: string) => account.slice(account.indexOf(":") + 1);
+
+/**
+ * Inviting somebody of another homeserver needs that one, too. If it does not answer, ours says 502, or keeps us waiting;
+ * that is no failure of ours.
+ */
+function unreachedOutcome(step: Step, trouble: Unreachable, bot: Mxid): Outcome {
+  const server = serverOf(step.account);
+  const isElsewhere = step.verb === "grant" && server !== serverOf(bot);
+  const isTheirs = trouble.timedOut || (trouble.status === 502 && trouble.code !== "");
+  if (isElsewhere && isTheirs) {
+    const sentence = `Their homeserver ${server} does not answer.`;
+    return { step, result: "refused", code: "homeserver unreachable", sentence };
+  }
+  return { step, result: "failed", blame: "service", sentence: trouble.sentence };
+}

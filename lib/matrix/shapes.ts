@@ -1,0 +1,65 @@
+/** The JSON of the homeserver that we rely on; anything beside it is tolerated and dropped. */
+import { z } from "zod";
+import { parseMxid, parseRoomId, type Mxid } from "../model.ts";
+
+const content = z.record(z.string(), z.unknown());
+
+/** https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3accountwhoami */
+export const whoamiAnswer = z.object({ user_id: z.string() });
+
+/** https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3directoryroomroomalias */
+export const directoryAnswer = z.object({
+  room_id: z.string().transform((text, context) => {
+    const room = parseRoomId(text);
+    if (room !== undefined) return room;
+    context.issues.push({ code: "custom", input: text, message: "is not a room id" });
+    return z.NEVER;
+  }),
+});
+
+/** https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3roomsroomidstate */
+export const stateAnswer = z.array(
+  z.object({ type: z.string(), state_key: z.string(), sender: z.string(), content }),
+);
+export type StateEvent = z.infer<typeof stateAnswer>[number];
+
+/** Rooms before version 10 may hold levels as text. */
+const level = z.union([
+  z.int(),
+  z
+    .string()
+    .regex(/^\s*[+-]?\d+\s*$/)
+    .transform(Number),
+]);
+
+/** https://spec.matrix.org/v1.16/client-server-api/#mroompower_levels */
+export const powerLevelsContent = z.object({
+  users: z.record(z.string(), level).default({}),
+  users_default: level.default(0),
+  invite: level.default(0),
+  kick: level.default(50),
+});
+
+/** https://spec.matrix.org/v1.16/client-server-api/#mroomcreate */
+export const createContent = z.object({
+  room_version: z.string().default("1"),
+  creator: z.string().optional(),
+  additional_creators: z.array(z.string()).default([]),
+});
+
+export const memberContent = z.object({ membership: z.string() });
+
+/** One text of a state event's content, undefined where it is missing or something else. */
+export function textIn(event: StateEvent | undefined, key: string): string | undefined {
+  const value = event?.content[key];
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** The members' events of a room's state with their user ids; ids that nobody can have are left out. */
+export function memberEvents(events: readonly StateEvent[]): readonly { account: Mxid; event: StateEvent }[] {
+  return events.flatMap((event) => {
+    if (event.type !== "m.room.member") return [];
+    const account = parseMxid(event.state_key);
+    return account === undefined ? [] : [{ account, event }];
+  });
+}
