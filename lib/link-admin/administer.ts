@@ -1,0 +1,182 @@
+/** Carries out what an operator asks of the links, and says what follows from it. */
+import { writeFileSync } from "node:fs";
+import { loadLinksFile } from "../config/address-book.ts";
+import type { Database, Sql } from "../db.ts";
+import { BadInputError } from "../errors.ts";
+import type { FanId } from "../model.ts";
+import { dayOf } from "../rules.ts";
+import {
+  addLink,
+  type Block,
+  inviteAgain,
+  type LinkPair,
+  loadBlocks,
+  loadStoredLinks,
+  removeLink,
+} from "../store/links.ts";
+import { placesOf } from "../store/ownership.ts";
+import {
+  addressBookText,
+  count,
+  type LinkList,
+  linkListJson,
+  linkListText,
+  loadLinkList,
+  platformNames,
+} from "./list.ts";
+import type { LinksRequest, PlatformAccount } from "./request.ts";
+
+export interface Office {
+  readonly database: Database;
+  /** The address books lie beside the config. */
+  readonly configPath: string;
+  readonly nowMs: number;
+  readonly json: boolean;
+}
+export interface Answer {
+  /** For stdout. */
+  readonly text: string;
+  /** For the log. */
+  readonly warnings: readonly string[];
+}
+
+/** Throws a BadInputError when the request cannot be carried out; nothing is changed then. */
+export async function administer(request: LinksRequest, office: Office): Promise<Answer> {
+  switch (request.verb) {
+    case "list":
+      return showLinks(await loadLinkList(office.database, office.configPath), office.json);
+    case "export":
+      return exportLinks(await loadLinkList(office.database, office.configPath), request.file, office.json);
+    case "add":
+      return told(office, await add(request, office));
+    case "remove":
+      return told(office, await remove(request, office));
+    case "import":
+      return told(office, await importLinks(request.file, office));
+    case "reinvite":
+      return told(office, await reinvite(request, office));
+  }
+}
+
+const told = ({ json }: Pick<Office, "json">, sentences: readonly string[]): Answer => ({
+  text: json ? JSON.stringify({ sentences }, undefined, 2) : sentences.join("\n"),
+  warnings: [],
+});
+
+const showLinks = (list: LinkList, json: boolean): Answer =>
+  json ? { text: linkListJson(list), warnings: [] } : { text: linkListText(list), warnings: list.warnings };
+
+const nameOf = ({ platform, account }: PlatformAccount): string =>
+  `${platformNames[platform]} account ${account}`;
+
+// ---- One link ---------------------------------------------------------------------------------------------------
+
+async function add(link: LinkPair, { database, nowMs }: Office): Promise<readonly string[]> {
+  return database.write((sql) => {
+    const others = loadStoredLinks(sql).filter(({ account }) => account === link.account);
+    const lifted = loadBlocks(sql).find(blocks(link));
+    addLink(sql, { ...link, source: "operator" }, nowMs);
+    const known = others.some(({ fan }) => fan === link.fan);
+    return [
+      `${nameOf(link)} ${known ? "was linked already" : "is linked now"} to fan ${link.fan}. The next sync gives it what the fan is entitled to.`,
+      ...(lifted === undefined ? [] : [`It was blocked on ${dayOf(lifted.createdAtMs)}; that is lifted.`]),
+      ...others
+        .filter(({ fan }) => fan !== link.fan)
+        .map(({ fan }) => `It is linked to fan ${fan}, too: what either is entitled to counts.`),
+    ];
+  });
+}
+
+const blocks =
+  (link: LinkPair) =>
+  (block: Block): boolean =>
+    block.account === link.account && (block.fan === undefined || block.fan === link.fan);
+
+async function remove(
+  link: PlatformAccount & { readonly fan: FanId | undefined },
+  { database, configPath, nowMs }: Office,
+): Promise<readonly string[]> {
+  const { links } = await loadLinkList(database, configPath);
+  const isMeant = ({ account, fan }: LinkPair) =>
+    account === link.account && (link.fan === undefined || fan === link.fan);
+  const isLinked = links.some(isMeant);
+  return database.write((sql) => {
+    if (!isLinked && !isOnRecord(sql, link)) throw notLinked(link);
+    removeLink(sql, link, "links remove", nowMs);
+    const from = link.fan === undefined ? "all fans" : `fan ${link.fan}`;
+    return [
+      `${nameOf(link)} is unlinked from ${from} and blocked. An address book that still names it is overruled.`,
+      "The next sync takes back the access that we gave it, unless another link of it stands; access that others gave is left alone.",
+      `To undo this: npm run links -- add ${link.fan ?? "FAN"} ${link.account}`,
+    ];
+  });
+}
+
+/** Access that was given by a link that is gone can be taken back, too. */
+const isOnRecord = (
+  sql: Sql,
+  { platform, account, fan }: PlatformAccount & { readonly fan: FanId | undefined },
+) => fan === undefined && placesOf(sql, platform, account).length > 0;
+
+const notLinked = (link: PlatformAccount & { readonly fan: FanId | undefined }): BadInputError =>
+  new BadInputError(
+    `${nameOf(link)} has no link${link.fan === undefined ? "" : ` to fan ${link.fan}`}.`,
+    "npm run links -- list shows all links.",
+  );
+
+async function reinvite(account: PlatformAccount, { database, nowMs }: Office): Promise<readonly string[]> {
+  const places = await database.write((sql) => inviteAgain(sql, account.platform, account.account, nowMs));
+  if (places === 0)
+    return [`${nameOf(account)} has left no place that we know of. There was nothing to forget.`];
+  return [
+    `That ${nameOf(account)} left or refused ${count(places, "place")} is forgotten. The next sync invites it again to what it is entitled to.`,
+  ];
+}
+
+// ---- Files ------------------------------------------------------------------------------------------------------
+
+async function importLinks(file: string, { database, nowMs }: Office): Promise<readonly string[]> {
+  const links = loadLinksFile(file);
+  return database.write((sql) => {
+    const blocked = loadBlocks(sql);
+    const known = new Set(loadStoredLinks(sql).map(({ fan, account }) => `${fan} ${account}`));
+    const isBlocked = (link: LinkPair) => blocked.some(blocks(link));
+    const isNew = ({ fan, account }: LinkPair) => !known.has(`${fan} ${account}`);
+    const open = links.filter((link) => !isBlocked(link));
+    const added = open.filter(isNew);
+    for (const link of added) addLink(sql, { ...link, source: "operator" }, nowMs);
+    const alreadyThere = open.length - added.length;
+    return [
+      `${count(added.length, "link")} imported from ${file}${alreadyThere === 0 ? "" : `; ${alreadyThere} stood there already`}.`,
+      ...links
+        .filter(isBlocked)
+        .map(
+          (link) =>
+            `Left out, since it is blocked: ${nameOf(link)}. To lift that: npm run links -- add ${link.fan} ${link.account}`,
+        ),
+    ];
+  });
+}
+
+function exportLinks(list: LinkList, file: string | undefined, json: boolean): Answer {
+  const text = addressBookText(list);
+  const { warnings } = list;
+  if (file === undefined) return { text, warnings };
+  saveNewFile(file, text);
+  const sentence = `${count(list.links.filter(({ missing }) => !missing).length, "link")} written to ${file}.`;
+  return { ...told({ json }, [sentence]), warnings };
+}
+
+/** An address book is the operator's: nothing that is there already is written over. */
+function saveNewFile(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    const fact = error instanceof Error ? error.message : String(error);
+    throw new BadInputError(
+      `${file} cannot be written: ${fact}.`,
+      "Name a file that is not there yet.",
+      error,
+    );
+  }
+}

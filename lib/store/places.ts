@@ -1,0 +1,215 @@
+/** What is remembered of each place between runs. */
+import type { Sql } from "../db.ts";
+import type {
+  Account,
+  Departure,
+  Grant,
+  Observations,
+  PlaceId,
+  PlaceMemory,
+  Refusal,
+  TargetName,
+} from "../model.ts";
+import { accountIn, integer, optionalInteger, placeIdIn, text } from "./columns.ts";
+import { addBasis, grantIn, saveGrant, saveLoss, type Seat } from "./ownership.ts";
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+const emptyMemory: PlaceMemory = {
+  rulesHash: undefined,
+  placeId: undefined,
+  grants: new Map(),
+  departures: new Map(),
+  refusals: new Map(),
+  lapsedSinceMs: new Map(),
+  removedLastDay: new Set(),
+  oursDayAgo: 0,
+};
+
+/**
+ * All that is remembered of one place. `placeId` is where the configured id leads now; undefined (it could not be told)
+ * asks for where it led last. A place that was applied under another configured id, such as a room by its alias, is
+ * known by its place id. The figures of the last 24 hours count back from `nowMs`:
+ * removedLastDay has whom we took out, not counting what was approved or asked for; oursDayAgo counts who was ours then,
+ * which is who is ours now and was already, and who has lost the place since.
+ */
+export function loadPlaceMemory(
+  sql: Sql,
+  target: TargetName,
+  placeId: PlaceId | undefined,
+  configuredId: string,
+  nowMs: number,
+): PlaceMemory {
+  const applied = loadApplied(sql, target, placeId, configuredId);
+  const id = placeId ?? applied?.placeId;
+  if (id === undefined) return emptyMemory;
+  return {
+    rulesHash: applied?.rulesHash,
+    placeId: applied?.placeId,
+    grants: loadGrants(sql, target, id),
+    departures: loadDepartures(sql, target, id),
+    refusals: loadRefusals(sql, target, id),
+    lapsedSinceMs: loadLapses(sql, target, id),
+    removedLastDay: loadRemoved(sql, target, id, nowMs - dayMs),
+    oursDayAgo: countOursAt(sql, target, id, nowMs - dayMs),
+  };
+}
+
+function loadApplied(
+  sql: Sql,
+  target: TargetName,
+  placeId: PlaceId | undefined,
+  configuredId: string,
+): { readonly placeId: PlaceId; readonly rulesHash: string } | undefined {
+  const row = sql.get(
+    `SELECT place_id, rules_hash FROM places WHERE target = ?1 AND (configured_id = ?2 OR place_id = ?3)
+     ORDER BY configured_id = ?2 DESC, applied_at_ms DESC, configured_id LIMIT 1`,
+    [target, configuredId, placeId ?? null],
+  );
+  return row && { placeId: placeIdIn(row), rulesHash: text(row, "rules_hash") };
+}
+
+function loadGrants(sql: Sql, target: TargetName, placeId: PlaceId): ReadonlyMap<Account, Grant> {
+  const rows = sql.all("SELECT * FROM grants WHERE target = ? AND place_id = ?", [target, placeId]);
+  return new Map(rows.map((row) => [accountIn(row), grantIn(row)]));
+}
+
+function loadDepartures(sql: Sql, target: TargetName, placeId: PlaceId): ReadonlyMap<Account, Departure> {
+  const rows = sql.all("SELECT * FROM departures WHERE target = ? AND place_id = ?", [target, placeId]);
+  return new Map(
+    rows.map((row) => {
+      const account = accountIn(row);
+      const noticedAtMs = integer(row, "noticed_at_ms");
+      return [account, { account, noticedAtMs, endedAtMs: optionalInteger(row, "ended_at_ms") }];
+    }),
+  );
+}
+
+function loadRefusals(sql: Sql, target: TargetName, placeId: PlaceId): ReadonlyMap<Account, Refusal> {
+  const rows = sql.all("SELECT * FROM refusals WHERE target = ? AND place_id = ?", [target, placeId]);
+  return new Map(
+    rows.map((row) => {
+      const account = accountIn(row);
+      const [times, nextTryAtMs] = [integer(row, "times"), integer(row, "next_try_at_ms")];
+      return [account, { account, sentence: text(row, "sentence"), times, nextTryAtMs }];
+    }),
+  );
+}
+
+function loadLapses(sql: Sql, target: TargetName, placeId: PlaceId): ReadonlyMap<Account, number> {
+  const rows = sql.all("SELECT account, since_ms FROM lapses WHERE target = ? AND place_id = ?", [
+    target,
+    placeId,
+  ]);
+  return new Map(rows.map((row) => [accountIn(row), integer(row, "since_ms")]));
+}
+
+function loadRemoved(sql: Sql, target: TargetName, placeId: PlaceId, afterMs: number): ReadonlySet<Account> {
+  const rows = sql.all(
+    "SELECT account FROM losses WHERE target = ? AND place_id = ? AND at_ms > ? AND counted = 1",
+    [target, placeId, afterMs],
+  );
+  return new Set(rows.map(accountIn));
+}
+
+function countOursAt(sql: Sql, target: TargetName, placeId: PlaceId, atMs: number): number {
+  const row = sql.get(
+    `SELECT count(*) AS accounts FROM (
+       SELECT account FROM grants WHERE target = ?1 AND place_id = ?2 AND origin <> 'found' AND since_ms <= ?3
+       UNION
+       SELECT account FROM losses WHERE target = ?1 AND place_id = ?2 AND at_ms > ?3 AND since_ms <= ?3)`,
+    [target, placeId, atMs],
+  );
+  return row === undefined ? 0 : integer(row, "accounts");
+}
+
+/** Grants of ours in places of a target that are not among `configured`, by place and account. */
+export function loadForeignGrants(
+  sql: Sql,
+  target: TargetName,
+  configured: ReadonlySet<PlaceId>,
+): readonly Grant[] {
+  return sql
+    .all("SELECT * FROM grants WHERE target = ? AND origin <> 'found' ORDER BY place_id, account", [target])
+    .map(grantIn)
+    .filter((grant) => !configured.has(grant.placeId));
+}
+
+/**
+ * Writes what a run saw of ownership beside its own steps. Belongs before `startRun`: what is seen to be gone is gone
+ * before anything new is given.
+ */
+export function saveObservations(
+  sql: Sql,
+  target: TargetName,
+  observations: Observations,
+  nowMs: number,
+): void {
+  const { placeId } = observations;
+  const seat = (account: Account): Seat => ({ target, placeId, account });
+  for (const account of observations.gone) {
+    saveLoss(sql, seat(account), { how: "gone", counted: false }, nowMs);
+  }
+  for (const { account, fans, basis } of observations.adopt) {
+    saveGrant(sql, seat(account), { origin: "adopted", fans, basis }, nowMs);
+  }
+  for (const { account, fans } of observations.found) {
+    saveGrant(sql, seat(account), { origin: "found", fans, basis: [] }, nowMs);
+  }
+  for (const { account, basis } of observations.basis) addBasis(sql, seat(account), basis);
+  saveComingsAndGoings(sql, target, observations, nowMs);
+}
+
+function saveComingsAndGoings(
+  sql: Sql,
+  target: TargetName,
+  { placeId, departed, departureEnded, lapsed, entitledAgain }: Observations,
+  nowMs: number,
+): void {
+  for (const account of departed) {
+    sql.run(
+      "INSERT OR IGNORE INTO departures (target, place_id, account, noticed_at_ms) VALUES (?, ?, ?, ?)",
+      [target, placeId, account, nowMs],
+    );
+  }
+  for (const account of departureEnded) {
+    sql.run(
+      `UPDATE departures SET ended_at_ms = ? WHERE target = ? AND place_id = ? AND account = ?
+       AND ended_at_ms IS NULL`,
+      [nowMs, target, placeId, account],
+    );
+  }
+  for (const account of lapsed) {
+    sql.run("INSERT OR IGNORE INTO lapses (target, place_id, account, since_ms) VALUES (?, ?, ?, ?)", [
+      target,
+      placeId,
+      account,
+      nowMs,
+    ]);
+  }
+  for (const account of entitledAgain) {
+    sql.run("DELETE FROM lapses WHERE target = ? AND place_id = ? AND account = ?", [
+      target,
+      placeId,
+      account,
+    ]);
+  }
+}
+
+/** Notes that a place was applied: where its configured id led, and by which rules. */
+export function savePlaceApplied(
+  sql: Sql,
+  target: TargetName,
+  configuredId: string,
+  placeId: PlaceId,
+  rulesHash: string,
+  nowMs: number,
+): void {
+  sql.run(
+    `INSERT INTO places (target, configured_id, place_id, rules_hash, first_applied_at_ms, applied_at_ms)
+     VALUES (?, ?, ?, ?, ?5, ?5)
+     ON CONFLICT (target, configured_id) DO UPDATE SET place_id = excluded.place_id, rules_hash = excluded.rules_hash,
+       applied_at_ms = excluded.applied_at_ms`,
+    [target, configuredId, placeId, rulesHash, nowMs],
+  );
+}

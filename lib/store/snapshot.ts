@@ -1,0 +1,160 @@
+/** The newest snapshot of Fanvue, replaced whole, and the insights that are worth keeping. */
+import type { Row, Sql } from "../db.ts";
+import type { FanId, Follower, Insight, ListKey, ListMembers, Subscriber } from "../model.ts";
+import {
+  asFlag,
+  fanIn,
+  flag,
+  integer,
+  listKeyIn,
+  optionalFlag,
+  optionalInteger,
+  optionalText,
+  text,
+} from "./columns.ts";
+
+/** Only what was read whole; a part that is undefined was not needed. */
+export interface StoredSnapshot {
+  readonly endedAtMs: number;
+  /** Which parts were read: a snapshot serves only those who need no other ones. */
+  readonly needsKey: string;
+  readonly subscribers: ReadonlyMap<FanId, Subscriber> | undefined;
+  /** Followers may be older than the rest. */
+  readonly followers: { readonly readAtMs: number; readonly byFan: ReadonlyMap<FanId, Follower> } | undefined;
+  readonly lists: ReadonlyMap<ListKey, ListMembers>;
+}
+
+export function loadSnapshot(sql: Sql): StoredSnapshot | undefined {
+  const head = sql.get("SELECT * FROM snapshot");
+  if (head === undefined) return undefined;
+  const followersReadAtMs = optionalInteger(head, "followers_read_at_ms");
+  return {
+    endedAtMs: integer(head, "ended_at_ms"),
+    needsKey: text(head, "needs_key"),
+    subscribers: flag(head, "subscribers_read") ? loadSubscribers(sql) : undefined,
+    followers:
+      followersReadAtMs === undefined
+        ? undefined
+        : { readAtMs: followersReadAtMs, byFan: loadFollowers(sql) },
+    lists: loadLists(sql),
+  };
+}
+
+/** Puts a snapshot in the place of the one before. Followers, often many, are written only when they were read anew. */
+export function saveSnapshot(sql: Sql, snapshot: StoredSnapshot): void {
+  const { endedAtMs, needsKey, subscribers, followers, lists } = snapshot;
+  const before = sql.get("SELECT followers_read_at_ms FROM snapshot");
+  const followersStand =
+    before !== undefined && optionalInteger(before, "followers_read_at_ms") === followers?.readAtMs;
+  sql.run(
+    `INSERT OR REPLACE INTO snapshot (id, ended_at_ms, needs_key, subscribers_read, followers_read_at_ms)
+     VALUES (1, ?, ?, ?, ?)`,
+    [endedAtMs, needsKey, asFlag(subscribers !== undefined), followers?.readAtMs ?? null],
+  );
+  sql.run("DELETE FROM subscribers");
+  for (const [fan, subscriber] of subscribers ?? []) saveSubscriber(sql, fan, subscriber);
+  if (!followersStand) replaceFollowers(sql, followers?.byFan ?? new Map<FanId, Follower>());
+  sql.run("DELETE FROM lists");
+  for (const [list, members] of lists) saveList(sql, list, members);
+}
+
+function replaceFollowers(sql: Sql, followers: ReadonlyMap<FanId, Follower>): void {
+  sql.run("DELETE FROM followers");
+  for (const [fan, follower] of followers) saveFollower(sql, fan, follower);
+}
+
+function saveSubscriber(sql: Sql, fan: FanId, subscriber: Subscriber): void {
+  const { handle, displayName, isTopSpender, status, periodEndsAtMs, isFree } = subscriber;
+  sql.run(
+    `INSERT INTO subscribers (fan, handle, display_name, is_top_spender, status, period_ends_at_ms, is_free)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    [
+      fan,
+      handle,
+      displayName,
+      asFlag(isTopSpender),
+      status ?? null,
+      periodEndsAtMs ?? null,
+      isFree === undefined ? null : asFlag(isFree),
+    ],
+  );
+}
+
+function saveFollower(sql: Sql, fan: FanId, { handle, displayName, isTopSpender }: Follower): void {
+  sql.run("INSERT INTO followers (fan, handle, display_name, is_top_spender) VALUES (?, ?, ?, ?)", [
+    fan,
+    handle,
+    displayName,
+    asFlag(isTopSpender),
+  ]);
+}
+
+function saveList(sql: Sql, list: ListKey, { members, count }: ListMembers): void {
+  sql.run("INSERT INTO lists (list, member_count) VALUES (?, ?)", [list, count ?? null]);
+  for (const fan of members) sql.run("INSERT INTO list_members (list, fan) VALUES (?, ?)", [list, fan]);
+}
+
+function loadSubscribers(sql: Sql): ReadonlyMap<FanId, Subscriber> {
+  return new Map(
+    sql.all("SELECT * FROM subscribers").map((row) => [
+      fanIn(row),
+      {
+        ...followerIn(row),
+        status: optionalText(row, "status"),
+        periodEndsAtMs: optionalInteger(row, "period_ends_at_ms"),
+        isFree: optionalFlag(row, "is_free"),
+      },
+    ]),
+  );
+}
+
+function loadFollowers(sql: Sql): ReadonlyMap<FanId, Follower> {
+  return new Map(sql.all("SELECT * FROM followers").map((row) => [fanIn(row), followerIn(row)]));
+}
+
+const followerIn = (row: Row): Follower => ({
+  handle: text(row, "handle"),
+  displayName: text(row, "display_name"),
+  isTopSpender: flag(row, "is_top_spender"),
+});
+
+function loadLists(sql: Sql): ReadonlyMap<ListKey, ListMembers> {
+  return new Map(
+    sql.all("SELECT * FROM lists").map((row) => {
+      const fans = sql.all("SELECT fan FROM list_members WHERE list = ?", [text(row, "list")]);
+      return [
+        listKeyIn(row),
+        { members: new Set(fans.map(fanIn)), count: optionalInteger(row, "member_count") },
+      ];
+    }),
+  );
+}
+
+// ---- Insights ---------------------------------------------------------------------------------------------------
+
+export function loadInsights(sql: Sql): ReadonlyMap<FanId, Insight> {
+  return new Map(
+    sql.all("SELECT * FROM insights").map((row) => [
+      fanIn(row),
+      {
+        status: text(row, "status"),
+        totalCents: optionalInteger(row, "total_cents"),
+        lastPurchaseAtMs: optionalInteger(row, "last_purchase_at_ms"),
+        renewsAtMs: optionalInteger(row, "renews_at_ms"),
+        readAtMs: integer(row, "read_at_ms"),
+      },
+    ]),
+  );
+}
+
+/** Keeps these insights; those of other fans stay. */
+export function saveInsights(sql: Sql, insights: ReadonlyMap<FanId, Insight>): void {
+  for (const [fan, insight] of insights) {
+    const { status, totalCents, lastPurchaseAtMs, renewsAtMs, readAtMs } = insight;
+    sql.run(
+      `INSERT OR REPLACE INTO insights (fan, status, total_cents, last_purchase_at_ms, renews_at_ms, read_at_ms)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+      [fan, status, totalCents ?? null, lastPurchaseAtMs ?? null, renewsAtMs ?? null, readAtMs],
+    );
+  }
+}

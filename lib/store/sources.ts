@@ -1,0 +1,42 @@
+/** Sizes of sources that were accepted, and fans whom Fanvue stopped knowing. */
+import type { Sql } from "../db.ts";
+import type { FanId, SourceSize } from "../model.ts";
+import { fanIn, integer, text } from "./columns.ts";
+
+/** The last accepted size of each source, by its name. */
+export function loadSourceSizes(sql: Sql): ReadonlyMap<string, number> {
+  const rows = sql.all("SELECT source, size FROM source_sizes");
+  return new Map(rows.map((row) => [text(row, "source"), integer(row, "size")]));
+}
+
+export function acceptSourceSizes(sql: Sql, sizes: readonly SourceSize[], nowMs: number): void {
+  for (const { source, size } of sizes) {
+    sql.run("INSERT OR REPLACE INTO source_sizes (source, size, accepted_at_ms) VALUES (?, ?, ?)", [
+      source,
+      size,
+      nowMs,
+    ]);
+  }
+}
+
+/** Since when (ms) whole snapshots have found each fan unreadable. */
+export function loadUnreadableFans(sql: Sql): ReadonlyMap<FanId, number> {
+  const rows = sql.all("SELECT fan, since_ms FROM unreadable_fans");
+  return new Map(rows.map((row) => [fanIn(row), integer(row, "since_ms")]));
+}
+
+/** Notes whom a whole snapshot could not read (since the first time) and whom it could; about others nothing changes. */
+export function saveUnreadableFans(
+  sql: Sql,
+  unreadable: Iterable<FanId>,
+  readable: Iterable<FanId>,
+  nowMs: number,
+): void {
+  for (const fan of unreadable) {
+    sql.run("INSERT INTO unreadable_fans (fan, since_ms) VALUES (?, ?) ON CONFLICT (fan) DO NOTHING", [
+      fan,
+      nowMs,
+    ]);
+  }
+  for (const fan of readable) sql.run("DELETE FROM unreadable_fans WHERE fan = ?", [fan]);
+}

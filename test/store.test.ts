@@ -1,0 +1,431 @@
+/** What the database remembers of links, sources, snapshots, earnings and held sets. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openDatabase, type Sql } from "../lib/db.ts";
+import {
+  type EarningsRow,
+  type FanId,
+  type Follower,
+  type Held,
+  type Insight,
+  listKey,
+  type Mxid,
+  parseContentId,
+  parseFanId,
+  parseListId,
+  parseMxid,
+  type Place,
+  type Step,
+} from "../lib/model.ts";
+import { placeIdIn } from "../lib/store/columns.ts";
+import { appendEarnings, countEarnings, loadEarnings, loadEarningsBetween } from "../lib/store/earnings.ts";
+import { type Accepts, clearHeld, loadCurrentHeld, loadHeld, saveHeld } from "../lib/store/held.ts";
+import {
+  addLink,
+  inviteAgain,
+  loadBlocks,
+  loadBookLinks,
+  loadBooks,
+  loadLinksVersion,
+  loadStoredLinks,
+  removeLink,
+  saveBooks,
+} from "../lib/store/links.ts";
+import { loadMeta, saveMeta } from "../lib/store/meta.ts";
+import { loadPlaceMemory, saveObservations } from "../lib/store/places.ts";
+import {
+  loadInsights,
+  loadSnapshot,
+  saveInsights,
+  saveSnapshot,
+  type StoredSnapshot,
+} from "../lib/store/snapshot.ts";
+import {
+  acceptSourceSizes,
+  loadSourceSizes,
+  loadUnreadableFans,
+  saveUnreadableFans,
+} from "../lib/store/sources.ts";
+import { temporaryFolder } from "./harness.ts";
+
+const dayMs = 24 * 60 * 60 * 1000;
+const nowMs = Date.UTC(2026, 10, 23, 12);
+
+function must<T>(value: T | undefined): T {
+  assert.ok(value !== undefined);
+  return value;
+}
+const fan1 = must(parseFanId("11111111-1111-4111-8111-111111111111"));
+const fan2 = must(parseFanId("22222222-2222-4222-8222-222222222222"));
+const ana = must(parseMxid("@ana:hs.org"));
+const bo = must(parseMxid("@bo:hs.org"));
+const room = placeIdIn({ place_id: "!vip:hs.org" });
+const pair = (fan: FanId, account: Mxid) => ({ fan, platform: "matrix" as const, account });
+
+/** What `fn` gives in a database of its own, which ends with the test. */
+function inDatabase<T>(t: Parameters<typeof temporaryFolder>[0], fn: (sql: Sql) => T): Promise<T> {
+  return openDatabase(temporaryFolder(t)).write(fn);
+}
+
+const storedPairs = (sql: Sql) =>
+  loadStoredLinks(sql).map(({ account, fan, source }) => [account, fan, source]);
+const blockedPairs = (sql: Sql) => loadBlocks(sql).map(({ account, fan }) => [account, fan]);
+
+// ---- Facts by name ----------------------------------------------------------------------------------------------
+
+test("a fact is kept under its key, replaced, and forgotten", async (t) => {
+  await inDatabase(t, (sql) => {
+    saveMeta(sql, "api_prefix", "/v1");
+    saveMeta(sql, "api_prefix", "");
+    saveMeta(sql, "creator_uuid", "x");
+    saveMeta(sql, "creator_uuid", undefined);
+    assert.equal(loadMeta(sql, "api_prefix"), "");
+    assert.equal(loadMeta(sql, "creator_uuid"), undefined);
+  });
+});
+
+// ---- Links ------------------------------------------------------------------------------------------------------
+
+test("a link keeps its source and its date; what is proved stays proved", async (t) => {
+  await inDatabase(t, (sql) => {
+    addLink(sql, { ...pair(fan1, ana), source: "operator" }, nowMs);
+    addLink(sql, { ...pair(fan1, ana), source: "operator" }, nowMs + 1);
+    assert.deepEqual(loadStoredLinks(sql), [{ ...pair(fan1, ana), source: "operator", createdAtMs: nowMs }]);
+    addLink(sql, { ...pair(fan1, ana), source: "proved" }, nowMs + 2);
+    addLink(sql, { ...pair(fan1, ana), source: "operator" }, nowMs + 3);
+    assert.deepEqual(loadStoredLinks(sql), [
+      { ...pair(fan1, ana), source: "proved", createdAtMs: nowMs + 2 },
+    ]);
+  });
+});
+
+test("removing a pair blocks that pair only", async (t) => {
+  await inDatabase(t, (sql) => {
+    addLink(sql, { ...pair(fan1, ana), source: "proved" }, nowMs);
+    addLink(sql, { ...pair(fan2, ana), source: "operator" }, nowMs);
+    removeLink(sql, pair(fan1, ana), "unlinked by the fan", nowMs + 1);
+    assert.deepEqual(storedPairs(sql), [[ana, fan2, "operator"]]);
+    assert.deepEqual(loadBlocks(sql), [
+      { ...pair(fan1, ana), reason: "unlinked by the fan", createdAtMs: nowMs + 1 },
+    ]);
+  });
+});
+
+test("removing an account blocks it and every fan who had it; linking one again leaves the others cut", async (t) => {
+  await inDatabase(t, (sql) => {
+    addLink(sql, { ...pair(fan1, ana), source: "proved" }, nowMs);
+    addLink(sql, { ...pair(fan1, bo), source: "proved" }, nowMs);
+    saveBooks(sql, [{ book: "addressbook.yaml", links: [pair(fan2, ana)] }], nowMs);
+    removeLink(sql, { platform: "matrix", account: ana }, "links remove", nowMs);
+    assert.deepEqual(storedPairs(sql), [[bo, fan1, "proved"]]);
+    assert.deepEqual(blockedPairs(sql), [
+      [ana, undefined],
+      [ana, fan1],
+      [ana, fan2],
+    ]);
+    addLink(sql, { ...pair(fan1, ana), source: "operator" }, nowMs);
+    assert.deepEqual(blockedPairs(sql), [[ana, fan2]]);
+  });
+});
+
+test("a link to another fan does not lift a fan's block", async (t) => {
+  await inDatabase(t, (sql) => {
+    removeLink(sql, pair(fan1, ana), "links remove", nowMs);
+    addLink(sql, { ...pair(fan2, ana), source: "operator" }, nowMs);
+    assert.deepEqual(blockedPairs(sql), [[ana, fan1]]);
+  });
+});
+
+test("removing twice keeps the first date", async (t) => {
+  await inDatabase(t, (sql) => {
+    removeLink(sql, { platform: "matrix", account: ana }, "first", nowMs);
+    removeLink(sql, { platform: "matrix", account: ana }, "second", nowMs + dayMs);
+    assert.deepEqual(
+      loadBlocks(sql).map(({ reason, createdAtMs }) => [reason, createdAtMs]),
+      [["first", nowMs]],
+    );
+  });
+});
+
+test("the version of the links grows with every change of links and blocks, and with nothing else", async (t) => {
+  await inDatabase(t, (sql) => {
+    const versions = [
+      () => undefined,
+      () => {
+        addLink(sql, { ...pair(fan1, ana), source: "proved" }, nowMs);
+      },
+      () => {
+        removeLink(sql, pair(fan1, ana), "links remove", nowMs);
+      },
+    ].map((change) => {
+      change();
+      return loadLinksVersion(sql);
+    });
+    assert.deepEqual(versions, [...new Set(versions)].sort());
+    assert.equal(versions.length, new Set(versions).size);
+    saveBooks(sql, [{ book: "addressbook.yaml", links: [pair(fan2, ana)] }], nowMs);
+    assert.equal(loadLinksVersion(sql), versions.at(-1));
+  });
+});
+
+test("books are remembered with all that ever stood in them", async (t) => {
+  await inDatabase(t, (sql) => {
+    const book = "addressbook.yaml";
+    saveBooks(sql, [{ book, links: [pair(fan1, ana), pair(fan2, bo)] }], nowMs);
+    saveBooks(sql, [{ book, links: [pair(fan1, ana)] }], nowMs + dayMs);
+    assert.deepEqual(loadBooks(sql), [{ book, entries: 1, lastSeenMs: nowMs + dayMs }]);
+    assert.deepEqual(loadBookLinks(sql), [
+      { book, ...pair(fan1, ana), firstSeenMs: nowMs, lastSeenMs: nowMs + dayMs },
+      { book, ...pair(fan2, bo), firstSeenMs: nowMs, lastSeenMs: nowMs },
+    ]);
+  });
+});
+
+test("inviting again forgets departures of that account on that platform", async (t) => {
+  await inDatabase(t, (sql) => {
+    const nothing = {
+      adopt: [],
+      found: [],
+      gone: [],
+      basis: [],
+      departureEnded: [],
+      lapsed: [],
+      entitledAgain: [],
+    };
+    saveObservations(sql, "matrix", { ...nothing, placeId: room, departed: [ana, bo] }, nowMs);
+    assert.equal(inviteAgain(sql, "matrix", ana, nowMs), 1);
+    assert.equal(inviteAgain(sql, "matrix", ana, nowMs), 0);
+    assert.equal(inviteAgain(sql, "discord", bo, nowMs), 0);
+    const { departures } = loadPlaceMemory(sql, "matrix", room, room, nowMs);
+    assert.deepEqual([...departures.keys()], [bo]);
+  });
+});
+
+// ---- Sources ----------------------------------------------------------------------------------------------------
+
+test("the last accepted size of a source counts", async (t) => {
+  await inDatabase(t, (sql) => {
+    acceptSourceSizes(
+      sql,
+      [
+        { source: "subscribers", size: 10 },
+        { source: "followers", size: 3 },
+      ],
+      nowMs,
+    );
+    acceptSourceSizes(sql, [{ source: "subscribers", size: 0 }], nowMs);
+    assert.deepEqual(Object.fromEntries(loadSourceSizes(sql)), { subscribers: 0, followers: 3 });
+  });
+});
+
+test("a fan is unreadable since the first time, until read again", async (t) => {
+  await inDatabase(t, (sql) => {
+    saveUnreadableFans(sql, [fan1, fan2], [], nowMs);
+    saveUnreadableFans(sql, [fan1], [fan2], nowMs + dayMs);
+    assert.deepEqual([...loadUnreadableFans(sql)], [[fan1, nowMs]]);
+    saveUnreadableFans(sql, [], [fan1], nowMs);
+    assert.equal(loadUnreadableFans(sql).size, 0);
+  });
+});
+
+// ---- Snapshot ---------------------------------------------------------------------------------------------------
+
+const follower = (handle: string): Follower => ({
+  handle,
+  displayName: handle.toUpperCase(),
+  isTopSpender: true,
+});
+const vips = listKey({ type: "custom", id: must(parseListId("vips")) });
+const all = listKey({ type: "smart", id: must(parseListId("all-contacts")) });
+const whole: StoredSnapshot = {
+  endedAtMs: nowMs,
+  needsKey: "everything",
+  subscribers: new Map([
+    [fan1, { ...follower("ana"), status: "cancelled", periodEndsAtMs: nowMs + 1, isFree: false }],
+    [fan2, { ...follower("bo"), status: undefined, periodEndsAtMs: undefined, isFree: undefined }],
+  ]),
+  followers: { readAtMs: nowMs - 5, byFan: new Map([[fan2, follower("bo")]]) },
+  lists: new Map([
+    [all, { members: new Set<FanId>(), count: undefined }],
+    [vips, { members: new Set([fan1, fan2]), count: 2 }],
+  ]),
+};
+
+test("there is no snapshot before the first one", async (t) => {
+  assert.equal(await inDatabase(t, loadSnapshot), undefined);
+});
+
+test("a snapshot comes back as it was saved, to another process, too", async (t) => {
+  const dataDir = temporaryFolder(t);
+  await openDatabase(dataDir).write((sql) => {
+    saveSnapshot(sql, whole);
+  });
+  assert.deepEqual(await openDatabase(dataDir).read(loadSnapshot), whole);
+});
+
+test("a snapshot replaces the one before whole", async (t) => {
+  await inDatabase(t, (sql) => {
+    saveSnapshot(sql, whole);
+    const less: StoredSnapshot = {
+      endedAtMs: nowMs + 1,
+      needsKey: "subscribers",
+      subscribers: new Map(),
+      followers: undefined,
+      lists: new Map(),
+    };
+    saveSnapshot(sql, less);
+    assert.deepEqual(loadSnapshot(sql), less);
+    saveSnapshot(sql, whole);
+    assert.deepEqual(loadSnapshot(sql), whole);
+  });
+});
+
+test("followers that were read anew replace the older ones", async (t) => {
+  await inDatabase(t, (sql) => {
+    saveSnapshot(sql, whole);
+    const newer = { ...whole, followers: { readAtMs: nowMs, byFan: new Map([[fan1, follower("ana")]]) } };
+    saveSnapshot(sql, newer);
+    assert.deepEqual(loadSnapshot(sql), newer);
+  });
+});
+
+test("insights are kept by fan, the newest of each", async (t) => {
+  await inDatabase(t, (sql) => {
+    const known: Insight = {
+      status: "subscriber",
+      totalCents: 0,
+      lastPurchaseAtMs: nowMs,
+      renewsAtMs: nowMs + dayMs,
+      readAtMs: nowMs,
+    };
+    const bare: Insight = {
+      status: "expired",
+      totalCents: undefined,
+      lastPurchaseAtMs: undefined,
+      renewsAtMs: undefined,
+      readAtMs: nowMs,
+    };
+    saveInsights(
+      sql,
+      new Map([
+        [fan1, bare],
+        [fan2, bare],
+      ]),
+    );
+    saveInsights(sql, new Map([[fan1, known]]));
+    assert.deepEqual(
+      loadInsights(sql),
+      new Map([
+        [fan1, known],
+        [fan2, bare],
+      ]),
+    );
+  });
+});
+
+// ---- Earnings ---------------------------------------------------------------------------------------------------
+
+const earned = (dateMs: number, more: Partial<EarningsRow> = {}): EarningsRow => ({
+  source: "tip",
+  kind: "purchase",
+  dateMs,
+  fan: undefined,
+  orderId: undefined,
+  reversesOrderId: undefined,
+  postId: undefined,
+  messageId: undefined,
+  grossCents: 500,
+  netCents: 400,
+  ...more,
+});
+
+test("the ledger comes back oldest first, rows that look alike are two", async (t) => {
+  await inDatabase(t, (sql) => {
+    const post = must(parseContentId("33333333-3333-4333-8333-333333333333"));
+    const refund = earned(nowMs, {
+      kind: "reversal",
+      source: "refund",
+      fan: fan1,
+      grossCents: -500,
+      reversesOrderId: "o",
+    });
+    const sale = earned(nowMs - dayMs, { source: "post", fan: fan1, orderId: "o", postId: post });
+    const other = earned(nowMs - 2 * dayMs, { kind: "other", source: "something new" });
+    appendEarnings(sql, [refund, sale]);
+    appendEarnings(sql, [other, other]);
+    assert.equal(countEarnings(sql), 4);
+    assert.deepEqual(loadEarnings(sql), [other, other, sale, refund]);
+    assert.deepEqual(loadEarningsBetween(sql, nowMs - dayMs, nowMs), [sale]);
+  });
+});
+
+// ---- Held sets --------------------------------------------------------------------------------------------------
+
+const place: Place = {
+  target: "matrix",
+  id: "#vip:hs.org",
+  rules: [
+    { kind: "subscription", freeTrial: false },
+    { kind: "spending", minCents: 10_000 },
+    { kind: "top_spender" },
+    { kind: "unlock", contentId: must(parseContentId("post-1")) },
+    { kind: "fanvue_list", list: { type: "smart", id: must(parseListId("all-contacts")) } },
+  ],
+  onExpiry: "revoke",
+  graceDays: 0.5,
+  strangers: "remove",
+  adopt: false,
+};
+const revoke: Step = {
+  verb: "revoke",
+  place,
+  placeId: room,
+  account: ana,
+  fans: [fan1],
+  because: "expired",
+  basis: [],
+};
+const held = (hash: string): Held => ({
+  hash,
+  steps: [{ ...revoke, hold: "the rules changed" }, { ...revoke, account: bo, requested: true }, revoke],
+  reasons: ["3 of 9 would be removed."],
+});
+const accepts: Accepts = {
+  rules: [{ configuredId: "#vip:hs.org", placeId: room, hash: "abc" }],
+  sizes: [{ source: "subscribers", size: 0 }],
+};
+
+test("a held set comes back whole under its hash, with what its approval accepts", async (t) => {
+  await inDatabase(t, (sql) => {
+    saveHeld(sql, "matrix", held("aaaaaaaaaaaa"), accepts, nowMs);
+    assert.deepEqual(loadHeld(sql, "matrix", "aaaaaaaaaaaa"), {
+      held: held("aaaaaaaaaaaa"),
+      accepts,
+      atMs: nowMs,
+    });
+    assert.equal(loadHeld(sql, "discord", "aaaaaaaaaaaa"), undefined);
+    assert.equal(loadHeld(sql, "matrix", "bbbbbbbbbbbb"), undefined);
+  });
+});
+
+test("the set that was held last is the current one, also when it was held before", async (t) => {
+  await inDatabase(t, (sql) => {
+    assert.equal(loadCurrentHeld(sql, "matrix"), undefined);
+    for (const hash of ["a", "b", "a"]) saveHeld(sql, "matrix", held(hash), accepts, nowMs);
+    saveHeld(sql, "discord", held("c"), accepts, nowMs);
+    assert.equal(loadCurrentHeld(sql, "matrix")?.held.hash, "a");
+    assert.equal(loadHeld(sql, "matrix", "b")?.held.hash, "b");
+    clearHeld(sql, "matrix");
+    assert.equal(loadCurrentHeld(sql, "matrix"), undefined);
+    assert.equal(loadHeld(sql, "matrix", "b"), undefined);
+    assert.equal(loadCurrentHeld(sql, "discord")?.held.hash, "c");
+  });
+});
+
+test("a set that was last held a month ago can no longer be approved", async (t) => {
+  await inDatabase(t, (sql) => {
+    saveHeld(sql, "matrix", held("old"), accepts, nowMs - 31 * dayMs);
+    saveHeld(sql, "matrix", held("new"), accepts, nowMs);
+    assert.equal(loadHeld(sql, "matrix", "old"), undefined);
+  });
+});
