@@ -1,0 +1,29 @@
+/** Which OAuth scopes a config needs. https://api.dev.fanvue.com/docs/authentication/scopes */
+import type { Config } from "../config/shape.ts";
+import type { Place } from "../model.ts";
+
+const always = ["openid", "offline_access", "offline", "read:self", "read:fan", "read:insights"] as const;
+
+/** The scopes to ask for: no more than this config uses. Each must be ticked on the Fanvue app as well. */
+export function scopesFor(config: Pick<Config, "discord" | "matrix" | "listSync">): readonly string[] {
+  const places = [...(config.discord?.places ?? []), ...(config.matrix?.places ?? [])];
+  const readsLists = places.some(asksForList) || config.listSync.length > 0;
+  const writesLists = config.listSync.some(
+    (sync) => sync.primary === "discord" || sync.namedList?.create === true,
+  );
+  return [...always, ...(readsLists ? ["read:chat"] : []), ...(writesLists ? ["write:chat"] : [])];
+}
+
+const asksForList = (place: Place) => place.rules.some((rule) => rule.kind === "fanvue_list");
+
+/** The scopes of `needed` that were not granted. What was granted is not always known: then nothing is missing. */
+export function missingScopes(
+  granted: readonly string[] | undefined,
+  needed: readonly string[],
+): readonly string[] {
+  if (granted === undefined) return [];
+  // Fanvue has two names for the same: either grants a refresh token.
+  const has = new Set(granted);
+  if (has.has("offline") || has.has("offline_access")) has.add("offline").add("offline_access");
+  return needed.filter((scope) => !has.has(scope));
+}
