@@ -157,7 +157,7 @@ export const upsellSection = section({
   onBoost: written.upsell_on_boost ?? false,
   offerMessage: written.offer_message,
   maxPerHour: written.max_per_hour ?? 10,
-  maxPerDay: written.max_per_day ?? 50,
+  maxPerDay: written.max_per_day ?? 20,
   toSubscribers: written.to_subscribers ?? false,
 }));
 

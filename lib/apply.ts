@@ -1,0 +1,155 @@
+/**
+ * Carries a journalled plan out: looks once more before each step, hands it to the platform, and writes outcomes down.
+ * The plan is on disk before this begins; a step without an outcome is read again by the next run.
+ */
+import { OperatorError } from "./errors.ts";
+import type { Log, Progress } from "./log.ts";
+import type { Outcome, Step, Target } from "./model.ts";
+
+/** Five failures in a row that speak of the service or of us end the run. */
+const maxFailuresInARow = 5;
+const flushEveryMs = 1_000;
+const flushEverySteps = 50;
+
+/** The last look before a step, at its links and, for late removals, at Fanvue. */
+export interface LastLook {
+  /** Undefined when the step may go; otherwise why it may not. */
+  stillStands(step: Step): Promise<string | undefined>;
+  /**
+   * Called when the turn of a removal comes long after it was confirmed, with all removals that are left.
+   * Gives those that are still to go.
+   */
+  confirmAgain(removals: readonly Step[]): Promise<ReadonlySet<Step>>;
+}
+
+export interface Application {
+  readonly target: Target;
+  /** In the order of the plan: grants, revokes, evictions. */
+  readonly steps: readonly Step[];
+  readonly look: LastLook;
+  readonly confirmedAtMs: number;
+  /** A confirmation older than this is made again. */
+  readonly confirmationMaxAgeMs: number;
+  /** Writes outcomes to the journal, durably. */
+  readonly save: (outcomes: readonly Outcome[]) => Promise<void>;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly log: Log;
+}
+
+export interface Applied {
+  readonly outcomes: readonly Outcome[];
+  /** Why the run ended before its last step: a sentence with its remedy. */
+  readonly brokenOff: string | undefined;
+}
+
+/** Performs the steps; never throws for a platform's or member's failure, which are outcomes. */
+export async function apply(application: Application): Promise<Applied> {
+  const { target, steps, log, progress } = application;
+  const breaker = createBreaker(application.signal);
+  const journal = createJournal(application);
+  try {
+    for await (const outcome of target.perform(pull(application, breaker, journal))) {
+      breaker.note(outcome);
+      await journal.add(outcome);
+      progress(`${target.name}: changes`, journal.outcomes.length, steps.length);
+    }
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    log.error(error.message);
+    breaker.end(`${error.message} ${error.remedy}`);
+  } finally {
+    await journal.flush();
+  }
+  return { outcomes: journal.outcomes, brokenOff: breaker.reason() };
+}
+
+/** Yields each step when the platform asks for it, unless its ground has gone by then. */
+async function* pull(application: Application, breaker: Breaker, journal: Journal): AsyncGenerator<Step> {
+  const { steps, look, now, confirmationMaxAgeMs } = application;
+  let confirmedAtMs = application.confirmedAtMs;
+  let confirmed: ReadonlySet<Step> | undefined;
+  for (const [index, step] of steps.entries()) {
+    if (breaker.reason() !== undefined) return;
+    if (step.verb !== "grant" && now() - confirmedAtMs > confirmationMaxAgeMs) {
+      confirmed = await look.confirmAgain(steps.slice(index));
+      confirmedAtMs = now();
+    }
+    const objection =
+      step.verb !== "grant" && confirmed?.has(step) === false
+        ? "A later reading no longer says that this entitlement ended."
+        : await look.stillStands(step);
+    if (objection !== undefined) {
+      await journal.add({ step, result: "dropped", sentence: objection });
+      continue;
+    }
+    yield step;
+  }
+}
+
+// ---- When to end ------------------------------------------------------------------------------------------------
+
+interface Breaker {
+  note(outcome: Outcome): void;
+  end(reason: string): void;
+  reason(): string | undefined;
+}
+
+function createBreaker(signal: AbortSignal): Breaker {
+  let failuresInARow = 0;
+  let reason: string | undefined;
+  return {
+    note(outcome) {
+      const isOurs = outcome.result === "failed" && (outcome.blame === "service" || outcome.blame === "us");
+      if (outcome.result === "done") failuresInARow = 0;
+      if (!isOurs) return;
+      failuresInARow += 1;
+      if (failuresInARow < maxFailuresInARow) return;
+      reason ??= `${String(maxFailuresInARow)} steps in a row failed, so the rest was left for the next run. The last one: ${outcome.sentence}`;
+    },
+    end(why) {
+      reason ??= why;
+    },
+    reason: () =>
+      reason ?? (signal.aborted ? "The run was stopped before its end. Run it again." : undefined),
+  };
+}
+
+// ---- Outcomes on their way to the disk ----------------------------------------------------------------------------
+
+interface Journal {
+  readonly outcomes: readonly Outcome[];
+  add(outcome: Outcome): Promise<void>;
+  flush(): Promise<void>;
+}
+
+/** Outcomes are gathered for a second or fifty steps, since each write stores the whole database. */
+function createJournal({ save, now }: Pick<Application, "save" | "now">): Journal {
+  const outcomes: Outcome[] = [];
+  let unsaved: Outcome[] = [];
+  let savedAtMs = now();
+
+  async function flush(): Promise<void> {
+    if (unsaved.length === 0) return;
+    const batch = unsaved;
+    unsaved = [];
+    try {
+      await save(batch);
+    } catch (error) {
+      unsaved = [...batch, ...unsaved];
+      throw error;
+    }
+    savedAtMs = now();
+  }
+
+  return {
+    outcomes,
+    async add(outcome) {
+      outcomes.push(outcome);
+      unsaved.push(outcome);
+      if (unsaved.length >= flushEverySteps || now() - savedAtMs >= flushEveryMs) await flush();
+    },
+    flush,
+  };
+}

@@ -1,0 +1,112 @@
+/** The writing half of the pipeline: journal first, then the steps, then what came of them. */
+import { apply } from "../apply.ts";
+import type { Sql } from "../db.ts";
+import type { Place, PlaceState } from "../model.ts";
+import { rulesHash } from "../rules.ts";
+import { exitCodeFor, type Run } from "../report/run.ts";
+import { clearHeld, loadCurrentHeld, saveHeld } from "../store/held.ts";
+import {
+  finishRun,
+  type OpenStep,
+  type PlannedStep,
+  type RunId,
+  saveOutcomes,
+  settleOpenSteps,
+  startRun,
+} from "../store/journal.ts";
+import { saveBooks } from "../store/links.ts";
+import { saveObservations, savePlaceApplied } from "../store/places.ts";
+import { acceptSourceSizes, saveUnreadableFans } from "../store/sources.ts";
+import { isPartial, type Job } from "./job.ts";
+import { lookAgainAt } from "./links.ts";
+import type { Planned } from "./make-plan.ts";
+import { runOf } from "./run-of.ts";
+
+/** Carries out what the guard let go. The plan, what is held and what was observed are on disk before the first step. */
+export async function carryOut(job: Job, planned: Planned): Promise<Run> {
+  const { database, now } = job;
+  const runId = await database.write((sql) => saveBefore(sql, job, planned));
+  const applied = await apply({
+    target: job.target,
+    steps: planned.guarded.go,
+    look: { stillStands: lookAgainAt(job, planned.links.books), confirmAgain: planned.confirmAgain },
+    confirmedAtMs: planned.confirmedAtMs,
+    confirmationMaxAgeMs: job.config.snapshotMaxAgeMs,
+    save: (outcomes) =>
+      database.write((sql) => {
+        saveOutcomes(sql, runId, outcomes, now());
+      }),
+    now,
+    signal: job.signal,
+    progress: job.progress,
+    log: job.log,
+  });
+  const run = runOf(job, planned, applied);
+  await database.write((sql) => {
+    saveAfter(sql, job, planned, runId, run);
+  });
+  return run;
+}
+
+function saveBefore(sql: Sql, job: Job, planned: Planned): RunId {
+  const { confirmed, have, links } = planned;
+  const target = job.target.name;
+  const nowMs = job.now();
+  saveBooks(sql, links.books.books, nowMs);
+  settleOpenSteps(sql, target, (step) => wasDone(step, have), nowMs);
+  saveUnreadableFans(sql, confirmed.unreadableFans, confirmed.readableFans, nowMs);
+  for (const observations of confirmed.plan.observations.values()) {
+    saveObservations(sql, target, observations, nowMs);
+  }
+  saveHeldSet(sql, job, planned, nowMs);
+  return startRun(sql, { target, startedAtMs: planned.startedAtMs }, stepsToJournal(planned));
+}
+
+function stepsToJournal({ guarded }: Planned): readonly PlannedStep[] {
+  const go = guarded.go.map((step) => ({ step, held: false, approved: guarded.approved.has(step) }));
+  const held = guarded.held?.steps ?? [];
+  return [...go, ...held.map((step) => ({ step, held: true, approved: false }))];
+}
+
+/**
+ * What waits is stored under its hash, and is the current set from then on. A partial run knows nothing of what waits
+ * elsewhere: it leaves the current set as it was.
+ */
+function saveHeldSet(sql: Sql, job: Job, { guarded }: Planned, nowMs: number): void {
+  const target = job.target.name;
+  const current = isPartial(job) ? loadCurrentHeld(sql, target) : undefined;
+  if (guarded.held !== undefined) saveHeld(sql, target, guarded.held, guarded.accepts, nowMs);
+  else if (!isPartial(job)) clearHeld(sql, target);
+  if (current !== undefined) saveHeld(sql, target, current.held, current.accepts, current.atMs);
+}
+
+function saveAfter(sql: Sql, job: Job, { guarded, have }: Planned, runId: RunId, run: Run): void {
+  const nowMs = job.now();
+  acceptSourceSizes(sql, guarded.acceptSizes, nowMs);
+  for (const place of guarded.applied) {
+    const state = have.get(place);
+    if (state === undefined || "unreadable" in state) continue;
+    savePlaceApplied(sql, job.target.name, place.id, state.placeId, rulesHash(place), nowMs);
+  }
+  finishRun(sql, runId, {
+    endedAtMs: run.endedAtMs,
+    exitCode: exitCodeFor(run),
+    summary: JSON.stringify({
+      done: run.outcomes.filter(({ result }) => result === "done").length,
+      planned: run.go.length,
+      held: run.held?.steps.length ?? 0,
+    }),
+  });
+}
+
+/** Whether a step of an earlier run that has no outcome shows in what was read now; undefined where its place was not read. */
+function wasDone(step: OpenStep, have: ReadonlyMap<Place, PlaceState>): boolean | undefined {
+  for (const state of have.values()) {
+    if ("unreadable" in state || state.placeId !== step.placeId) continue;
+    const standing = state.members.get(step.account)?.is ?? "out";
+    if (standing === "unknown") return undefined;
+    const isIn = standing === "in" || standing === "invited";
+    return step.verb === "grant" ? isIn : !isIn;
+  }
+  return undefined;
+}

@@ -1,0 +1,39 @@
+/** What one run of the pipeline is given. */
+import type { Config } from "../config/shape.ts";
+import type { Database } from "../db.ts";
+import type { Fanvue } from "../fanvue/client.ts";
+import type { LockName } from "../lock.ts";
+import type { Log, Progress } from "../log.ts";
+import type { FanId, Place, Platform, Target } from "../model.ts";
+import type { Run } from "../report/run.ts";
+
+export interface Job {
+  /** As typed after `npm run`. */
+  readonly script: string;
+  readonly config: Config;
+  readonly target: Target;
+  readonly platform: Platform;
+  /** All configured places of the target. */
+  readonly places: readonly Place[];
+  /** Those that this run is about; the others are asked only whether they justify somebody's presence. */
+  readonly chosen: readonly Place[];
+  /** One fan only: grants only, no snapshot is saved. */
+  readonly fan: FanId | undefined;
+  /** The hash of a held set that the operator releases. */
+  readonly approve: string | undefined;
+  readonly dryRun: boolean;
+  readonly fanvue: Fanvue;
+  readonly database: Database;
+  readonly dataDir: string;
+  /** Taken in this order for a run that writes. */
+  readonly locks: readonly LockName[];
+  readonly requests: () => Run["requests"];
+  readonly now: () => number;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}
+
+/** Whether the run looks at a part only, so that what it holds is not the whole of what waits. */
+export const isPartial = (job: Job): boolean =>
+  job.fan !== undefined || job.chosen.length < job.places.length;

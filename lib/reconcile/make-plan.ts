@@ -1,0 +1,231 @@
+/** The reading half of the pipeline: from Fanvue and the platform to what may go and what is held. Writes nothing to a platform. */
+import { createHash } from "node:crypto";
+import type { Sql } from "../db.ts";
+import { BadInputError } from "../errors.ts";
+import { guard, type Guarded, type GuardGiven, heldIsNew } from "../guard.ts";
+import type {
+  Account,
+  FanId,
+  Grant,
+  Place,
+  PlaceId,
+  PlaceMemory,
+  PlaceState,
+  Plan,
+  Step,
+  Want,
+} from "../model.ts";
+import {
+  type Confirmed,
+  confirmRemovals,
+  confirmSteps,
+  type ConfirmGiven,
+  evidenceNeeded,
+} from "../plan/confirm.ts";
+import { diff } from "../plan/diff.ts";
+import { gatherEvidence, needsOf, type Snapshot, takeFanSnapshot, takeSnapshot } from "../snapshot.ts";
+import { loadCurrentHeld, loadHeld } from "../store/held.ts";
+import { loadForeignGrants, loadPlaceMemory } from "../store/places.ts";
+import { loadSourceSizes, loadUnreadableFans } from "../store/sources.ts";
+import { wantFromRules } from "../want.ts";
+import type { Job } from "./job.ts";
+import { accountsOn, type Links, loadLinks } from "./links.ts";
+
+export interface Planned {
+  readonly startedAtMs: number;
+  readonly links: Links;
+  readonly snapshot: Snapshot;
+  readonly have: ReadonlyMap<Place, PlaceState>;
+  readonly memories: ReadonlyMap<Place, PlaceMemory>;
+  readonly confirmed: Confirmed;
+  readonly confirmedAtMs: number;
+  readonly guarded: Guarded;
+  readonly heldIsNew: boolean;
+  readonly foreignGrants: readonly Grant[];
+  /** What of Fanvue could not be read so far, a sentence each; a late confirmation may add to it. */
+  readonly unreadable: ReadonlySet<string>;
+  /** Reads the ground of these removals again and gives those that are still to go. */
+  readonly confirmAgain: (removals: readonly Step[]) => Promise<ReadonlySet<Step>>;
+}
+
+/** Reads, decides, confirms and guards: the plan is whole before the first write. */
+export async function makePlan(job: Job): Promise<Planned> {
+  const { config, database, target } = job;
+  const startedAtMs = job.now();
+  const links = await loadLinks(job);
+  const snapshot = await readSource(job, links);
+
+  const owned = await database.read((sql) => accountsOwned(loadMemories(sql, job, new Map())));
+  const have = await target.read(
+    job.chosen,
+    new Set([...accountsOn(job.platform, links.resolved), ...owned]),
+  );
+  const memory = await database.read((sql) => loadMemory(sql, job, have));
+
+  const want = wishesOf(
+    job.fan,
+    wantFromRules({
+      places: job.places,
+      platform: job.platform,
+      links: links.resolved,
+      facts: snapshot.facts,
+      owned: accountsOwned(memory.places),
+      nowMs: job.now(),
+    }),
+  );
+  const { unreadableSinceMs } = memory;
+  const { protectedAccounts, unknownAfterDays } = config;
+  const given = { want, memories: memory.places, unreadableSinceMs, unknownAfterDays };
+  const plan = diff({ ...given, have, protectedAccounts, nowMs: job.now() });
+  const unreadable = new Set(snapshot.unreadable);
+  const readAgain = reader(job, { ...given, facts: snapshot.facts }, unreadable);
+  const proposed = job.fan === undefined ? plan : onlyGrants(plan, want);
+  const confirmed = confirmRemovals(proposed, await readAgain(proposed));
+  const guarded = await release(job, {
+    plan: confirmed.plan,
+    have,
+    memories: memory.places,
+    limits: config.limits,
+    sizes: snapshot.sizes,
+    acceptedSizes: memory.acceptedSizes,
+    clockSkewMs: widest(job.fanvue.clockSkewMs(), target.clockSkewMs()),
+    hash: (text) => createHash("sha256").update(text).digest("hex"),
+  });
+  return {
+    startedAtMs,
+    links,
+    snapshot,
+    have,
+    memories: memory.places,
+    confirmed,
+    confirmedAtMs: job.now(),
+    guarded,
+    heldIsNew: heldIsNew(guarded.held, memory.lastHeld?.held),
+    foreignGrants: memory.foreignGrants,
+    unreadable,
+    confirmAgain: async (removals) => {
+      const late = { ...plan, steps: removals, observations: new Map() };
+      return confirmSteps(removals, await readAgain(late));
+    },
+  };
+}
+
+// ---- Source -------------------------------------------------------------------------------------------------------
+
+/** One snapshot covers what all configured places of all platforms need, so that a chain of scripts shares it. */
+function readSource(job: Job, links: Links): Promise<Snapshot> {
+  const { config, fanvue, database, now, log, progress } = job;
+  const needs = needsOf([...(config.discord?.places ?? []), ...(config.matrix?.places ?? [])]);
+  if (job.fan !== undefined) return takeFanSnapshot({ fanvue, database, needs, fan: job.fan, now });
+  return takeSnapshot({
+    fanvue,
+    database,
+    needs,
+    linkedFans: new Set(links.resolved.links.map(({ fan }) => fan)),
+    now,
+    maxAgeMs: config.snapshotMaxAgeMs,
+    followersMaxAgeMs: config.followersMaxAgeMs,
+    save: !job.dryRun,
+    log,
+    progress,
+  });
+}
+
+/** Reads again what the removals of a plan rest on, and notes what could not be read. */
+function reader(
+  job: Job,
+  given: Omit<ConfirmGiven, "evidence" | "links" | "nowMs">,
+  unreadable: Set<string>,
+): (plan: Plan) => Promise<ConfirmGiven> {
+  return async (plan) => {
+    const needed = evidenceNeeded(plan, given);
+    const gathered = await gatherEvidence({ fanvue: job.fanvue, ...needed, now: job.now });
+    for (const sentence of gathered.unreadable) unreadable.add(sentence);
+    const links = (await loadLinks(job)).resolved;
+    return { ...given, links, evidence: gathered.evidence, nowMs: job.now() };
+  };
+}
+
+/** The services' clocks against ours: the one that is farthest off. */
+function widest(...skewsMs: readonly (number | undefined)[]): number | undefined {
+  return skewsMs
+    .filter((skewMs) => skewMs !== undefined)
+    .sort((a, b) => Math.abs(b) - Math.abs(a))
+    .at(0);
+}
+
+// ---- Memory -------------------------------------------------------------------------------------------------------
+
+function loadMemory(sql: Sql, job: Job, have: ReadonlyMap<Place, PlaceState>) {
+  const places = loadMemories(sql, job, have);
+  const configured = new Set([...places.values()].flatMap(({ placeId }) => placeId ?? []));
+  for (const state of have.values()) if ("placeId" in state) configured.add(state.placeId);
+  return {
+    places,
+    unreadableSinceMs: loadUnreadableFans(sql),
+    acceptedSizes: loadSourceSizes(sql),
+    lastHeld: loadCurrentHeld(sql, job.target.name),
+    foreignGrants: loadForeignGrants(sql, job.target.name, configured),
+  };
+}
+
+/** What is remembered of every configured place: where it leads now where it was read, else where it led last. */
+function loadMemories(
+  sql: Sql,
+  { places, target, now }: Job,
+  have: ReadonlyMap<Place, PlaceState>,
+): ReadonlyMap<Place, PlaceMemory> {
+  return new Map(
+    places.map((place) => [
+      place,
+      loadPlaceMemory(sql, target.name, placeIdNow(have.get(place)), place.id, now()),
+    ]),
+  );
+}
+
+function placeIdNow(state: PlaceState | undefined): PlaceId | undefined {
+  return state !== undefined && "placeId" in state ? state.placeId : undefined;
+}
+
+const accountsOwned = (memories: ReadonlyMap<Place, PlaceMemory>): ReadonlySet<Account> =>
+  new Set([...memories.values()].flatMap(({ grants }) => [...grants.keys()]));
+
+// ---- One fan only -------------------------------------------------------------------------------------------------
+
+/** All wishes, or those of one fan's accounts. */
+function wishesOf(fan: FanId | undefined, want: Want): Want {
+  if (fan === undefined) return want;
+  return new Map(
+    [...want].map(([place, wishes]) => [
+      place,
+      new Map([...wishes].filter(([, { fans }]) => fans.includes(fan))),
+    ]),
+  );
+}
+
+/** The grants of a plan, for the accounts that are wished for; nothing is observed of anybody. */
+function onlyGrants(plan: Plan, want: Want): Plan {
+  const isWished = ({ place, account }: { place: Place; account: Account }) =>
+    want.get(place)?.has(account) === true;
+  return {
+    steps: plan.steps.filter((step) => step.verb === "grant" && isWished(step)),
+    skips: plan.skips.filter(isWished),
+    observations: new Map(),
+  };
+}
+
+// ---- Brakes -------------------------------------------------------------------------------------------------------
+
+/** The guard, with what the operator approves: a set that a real run stored, or the very one that a dry run showed. */
+async function release(job: Job, given: GuardGiven): Promise<Guarded> {
+  if (job.approve === undefined) return guard(given);
+  const hash = job.approve;
+  const stored = await job.database.read((sql) => loadHeld(sql, job.target.name, hash));
+  if (stored !== undefined) return guard({ ...given, approved: stored });
+  const { held, accepts } = guard(given);
+  if (held?.hash === hash) return guard({ ...given, approved: { held, accepts } });
+  throw new BadInputError(
+    `Nothing that waits for approval has the hash ${hash}.`,
+    `Run npm run ${job.script} -- --dry-run to see what is held now, and its hash.`,
+  );
+}

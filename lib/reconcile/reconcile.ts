@@ -1,0 +1,37 @@
+/**
+ * The pipeline, once for every kind of place:
+ * snapshot → evaluate → want → have → diff → confirm → guard → apply → record, report.
+ */
+import { BusyError } from "../errors.ts";
+import { type LockName, lockPath, withLock } from "../lock.ts";
+import type { Run } from "../report/run.ts";
+import { carryOut } from "./carry-out.ts";
+import type { Job } from "./job.ts";
+import { makePlan } from "./make-plan.ts";
+import { runOf } from "./run-of.ts";
+
+const lockWaitMs = 60_000;
+
+/**
+ * Brings the chosen places in line; a dry run tells what would be done, takes no lock and writes nothing.
+ * Throws OperatorErrors for what stops a run before its first step; afterwards everything is in the Run.
+ */
+export async function reconcile(job: Job): Promise<Run> {
+  if (job.dryRun) return runOf(job, await makePlan(job), { outcomes: [], brokenOff: undefined });
+  return holding(job.locks, job, async () => carryOut(job, await makePlan(job)));
+}
+
+/** Holds the locks of the platforms that the run writes to, taken in their order. */
+async function holding<T>(locks: readonly LockName[], job: Job, fn: () => Promise<T>): Promise<T> {
+  const [first, ...rest] = locks;
+  if (first === undefined) return fn();
+  const busy = () =>
+    new BusyError(
+      `Another run has been writing to ${first} for more than ${String(lockWaitMs / 1000)} s.`,
+      "Nothing was done. The next run goes on; if this happens often, run the syncs less often.",
+    );
+  const { dataDir, signal } = job;
+  return withLock(lockPath(dataDir, first), { waitMs: lockWaitMs, busy, signal }, () =>
+    holding(rest, job, fn),
+  );
+}

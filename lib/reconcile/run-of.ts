@@ -1,0 +1,54 @@
+/** A run as its report is to tell it. */
+import type { Applied } from "../apply.ts";
+import type { FanId, Follower, Subscriber } from "../model.ts";
+import type { Run } from "../report/run.ts";
+import type { Job } from "./job.ts";
+import type { Planned } from "./make-plan.ts";
+
+/** Puts together what a run planned and what came of it; a dry run has no outcomes. */
+export function runOf(job: Job, planned: Planned, applied: Applied): Run {
+  const { snapshot, links, guarded } = planned;
+  const { facts } = snapshot;
+  return {
+    script: job.script,
+    target: job.target.name,
+    dryRun: job.dryRun,
+    startedAtMs: planned.startedAtMs,
+    endedAtMs: job.now(),
+    snapshot: {
+      readAtMs: facts.readAtMs,
+      subscribers: facts.subscribers.known ? facts.subscribers.value.size : undefined,
+      unreadable: [...planned.unreadable],
+    },
+    have: planned.have,
+    memories: planned.memories,
+    plan: planned.confirmed.plan,
+    go: guarded.go,
+    held: guarded.held,
+    heldIsNew: planned.heldIsNew,
+    outcomes: applied.outcomes,
+    handles: new Map([
+      ...handlesOf(facts.followers.known ? facts.followers.value : new Map<FanId, Follower>()),
+      ...handlesOf(facts.subscribers.known ? facts.subscribers.value : new Map<FanId, Subscriber>()),
+    ]),
+    foreignGrants: planned.foreignGrants,
+    warnings: [...links.books.warnings, ...links.resolved.conflicts, ...missingLinks(planned)],
+    requests: job.requests(),
+    brokenOff: applied.brokenOff,
+  };
+}
+
+const handlesOf = (rows: ReadonlyMap<FanId, { readonly handle: string }>): [FanId, string][] =>
+  [...rows].map(([fan, { handle }]) => [fan, handle]);
+
+/** A row that vanished from a book takes nothing away by itself: most often it is a slip. */
+function missingLinks({ links }: Planned): readonly string[] {
+  const missing = links.resolved.links.filter((link) => link.missing);
+  const first = missing[0];
+  if (first === undefined) return [];
+  const who =
+    missing.length === 1 ? first.account : `${first.account} and ${String(missing.length - 1)} more`;
+  return [
+    `${first.book ?? "The address book"} no longer links ${who}. They keep what they have; to end a link: npm run links -- remove ACCOUNT`,
+  ];
+}

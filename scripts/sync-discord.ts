@@ -1,0 +1,38 @@
+/**
+ * Gives entitled fans the Discord roles of config.yaml and takes them back when the entitlement has ended.
+ *
+ *   npx tsx scripts/sync-discord.ts --dry-run                 show the plan, write nothing
+ *   npx tsx scripts/sync-discord.ts                           carry it out
+ *   npx tsx scripts/sync-discord.ts --only 987654321098765432  this role only (may be repeated)
+ *   npx tsx scripts/sync-discord.ts --fan UUID                this fan only; gives what is due, takes nothing away
+ *   npx tsx scripts/sync-discord.ts --approve HASH            release the held changes that were shown under this hash
+ *   npx tsx scripts/sync-discord.ts --json                    the plan and its outcomes, for programs
+ *
+ * Exit: 0 in order, 2 bad options or config, 3 removals newly held, 4 a step failed or a role was unreadable,
+ * 5 Fanvue could not be read, 75 another run is busy.
+ */
+import { command } from "../lib/cli.ts";
+import { exitCodes } from "../lib/errors.ts";
+import { openDiscord } from "../lib/discord/target.ts";
+import { sync, syncOptions } from "../lib/sync.ts";
+
+await command({
+  name: "sync-discord",
+  summary:
+    "Gives entitled fans the Discord roles of the config and takes them back when the entitlement has ended.",
+  options: syncOptions,
+  async run(context) {
+    const { discord } = context.config;
+    if (discord === undefined) {
+      context.print("The config has no discord section: there is nothing to do.");
+      return exitCodes.inOrder;
+    }
+    return sync(context, {
+      script: "sync-discord",
+      platform: "discord",
+      places: discord.places,
+      target: openDiscord(discord, context),
+      locks: ["discord"],
+    });
+  },
+});

@@ -1,0 +1,38 @@
+/**
+ * Lets entitled fans into the Matrix rooms of config.yaml and takes those out whose entitlement has ended.
+ *
+ *   npx tsx scripts/sync-matrix.ts --dry-run                 show the plan, write nothing
+ *   npx tsx scripts/sync-matrix.ts                           carry it out
+ *   npx tsx scripts/sync-matrix.ts --only '#vip:hs.org'      this room only (may be repeated)
+ *   npx tsx scripts/sync-matrix.ts --fan UUID                this fan only; gives what is due, takes nothing away
+ *   npx tsx scripts/sync-matrix.ts --approve HASH            release the held changes that were shown under this hash
+ *   npx tsx scripts/sync-matrix.ts --json                    the plan and its outcomes, for programs
+ *
+ * Exit: 0 in order, 2 bad options or config, 3 removals newly held, 4 a step failed or a room was unreadable,
+ * 5 Fanvue could not be read, 75 another run is busy.
+ */
+import { command } from "../lib/cli.ts";
+import { exitCodes } from "../lib/errors.ts";
+import { openMatrix } from "../lib/matrix/target.ts";
+import { sync, syncOptions } from "../lib/sync.ts";
+
+await command({
+  name: "sync-matrix",
+  summary:
+    "Lets entitled fans into the Matrix rooms of the config and takes those out whose entitlement has ended.",
+  options: syncOptions,
+  async run(context) {
+    const { matrix } = context.config;
+    if (matrix === undefined) {
+      context.print("The config has no matrix section: there is nothing to do.");
+      return exitCodes.inOrder;
+    }
+    return sync(context, {
+      script: "sync-matrix",
+      platform: "matrix",
+      places: matrix.places,
+      target: openMatrix(matrix, context),
+      locks: ["matrix"],
+    });
+  },
+});
