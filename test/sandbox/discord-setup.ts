@@ -6,6 +6,7 @@ import { openDiscord } from "../../lib/discord/target.ts";
 import {
   type Account,
   type OnExpiry,
+  type Outcome,
   parseDiscordUserId,
   parseGuildId,
   type Place,
@@ -140,4 +141,41 @@ export async function discordSaw({ requests }: DiscordSandbox, path: RegExp, tim
     if (Date.now() > giveUpAtMs) throw new Error(`no request for ${String(path)} came in`);
     await setImmediate();
   }
+}
+
+// ---- Performing -------------------------------------------------------------------------------------------------
+
+export const bothPlaces: readonly Place[] = [placeOf(vip), placeOf(gold)];
+
+/** Performs steps by a target of its own, and gives the outcomes in their order. */
+export async function perform(
+  discord: DiscordSandbox,
+  steps: readonly Step[],
+  options: OpenOptions = {},
+): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for await (const outcome of openTarget(discord, bothPlaces, options).perform(inTurn(steps)))
+    outcomes.push(outcome);
+  return outcomes;
+}
+
+/** Performs one step. */
+export async function performOne(
+  discord: DiscordSandbox,
+  step: Step,
+  options: OpenOptions = {},
+): Promise<Outcome> {
+  const [outcome, ...more] = await perform(discord, [step], options);
+  if (outcome === undefined || more.length > 0) throw new Error("a step has one outcome");
+  return outcome;
+}
+
+export const range = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
+
+export const writes = ({ requests }: DiscordSandbox): DiscordSandbox["requests"] =>
+  requests.filter(({ method }) => method !== "GET");
+
+/** Adds a role to a member made by `serverWithFans`. */
+export function give({ world }: DiscordSandbox, index: number, roleId: string = vip): void {
+  world.members.get(userIdAt(index))?.roles.add(roleId);
 }

@@ -1,11 +1,12 @@
 /**
  * The ground of the three stand-ins: a loopback HTTP server that keeps a log of its requests and misbehaves on cue.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { text as readText } from "node:stream/consumers";
 
 export interface SandboxRequest {
   readonly method: string;
+  /** Percent signs resolved, save those that would change the path's structure (an encoded slash, say). */
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string>>;
@@ -43,6 +44,8 @@ export interface Fault {
   skip?: number;
   /** How many times it strikes; undefined: for good. */
   times?: number;
+  /** Counted by the stand-in, so that a test can tell that its fault was met at all. */
+  struck?: number;
 }
 
 export interface Sandbox {
@@ -63,23 +66,27 @@ export interface SandboxOptions {
   readonly port?: number;
 }
 
-async function readBody(message: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of message) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString("utf8");
-}
-
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    const value: unknown = JSON.parse(text);
+    return value;
   } catch {
     return undefined;
   }
 }
 
+/** A path whose percent signs make no sense stays as it came: the stand-in answers 404, as a service would. */
+function decodePath(path: string): string {
+  try {
+    return decodeURI(path);
+  } catch {
+    return path;
+  }
+}
+
 async function toRequest(message: IncomingMessage): Promise<SandboxRequest> {
   const url = new URL(message.url ?? "/", "http://sandbox");
-  const text = await readBody(message);
+  const text = await readText(message);
   const headers = Object.fromEntries(
     Object.entries(message.headers).map(([name, value]) => [
       name,
@@ -88,7 +95,7 @@ async function toRequest(message: IncomingMessage): Promise<SandboxRequest> {
   );
   return {
     method: message.method ?? "GET",
-    path: decodeURI(url.pathname),
+    path: decodePath(url.pathname),
     query: url.searchParams,
     headers,
     text,
@@ -106,9 +113,9 @@ function strike(faults: Fault[], request: SandboxRequest): FaultKind | undefined
       fault.skip -= 1;
       continue;
     }
-    if (fault.times === undefined) return fault.fault;
     if (fault.times === 0) continue;
-    fault.times -= 1;
+    if (fault.times !== undefined) fault.times -= 1;
+    fault.struck = (fault.struck ?? 0) + 1;
     return fault.fault;
   }
   return undefined;
@@ -132,13 +139,35 @@ function send(response: ServerResponse, reply: Reply, extra: Readonly<Record<str
 }
 
 /** Promises a length and breaks off half-way, as a dying proxy does. */
-function sendCut(response: ServerResponse, reply: Reply): void {
+function sendCut(response: ServerResponse, reply: Reply, extra: Readonly<Record<string, string>>): void {
   const body = JSON.stringify(reply.body ?? {});
   response.writeHead(reply.status, {
+    ...extra,
+    ...reply.headers,
     "content-type": "application/json",
     "content-length": String(Buffer.byteLength(body)),
   });
   response.write(body.slice(0, Math.floor(body.length / 2)), () => response.destroy());
+}
+
+/** The request, or undefined when the client went away while sending it: a killed script is no fault of ours. */
+async function receive(message: IncomingMessage): Promise<SandboxRequest | undefined> {
+  try {
+    return await toRequest(message);
+  } catch (error) {
+    if (message.complete) throw error;
+    return undefined;
+  }
+}
+
+async function listen(server: Server, port: number): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the sandbox listens on no port");
+  return `http://127.0.0.1:${String(address.port)}`;
 }
 
 /** Starts a stand-in on 127.0.0.1. Unexpected errors of the handler answer 500 and are thrown at `stop`, so that tests see them. */
@@ -152,7 +181,8 @@ export async function serve(
   const now = options.now ?? Date.now;
 
   async function answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const request = await toRequest(message);
+    const request = await receive(message);
+    if (request === undefined) return;
     const record = (status: number) => requests.push({ ...request, status, atMs: now() });
     const extra = { date: new Date(now()).toUTCString(), ...options.headers?.(request) };
     const struck = strike(faults, request);
@@ -169,7 +199,7 @@ export async function serve(
     }
     const reply = await handle(request);
     record(reply.status);
-    if (struck?.kind === "cut") sendCut(response, reply);
+    if (struck?.kind === "cut") sendCut(response, reply, extra);
     else if (struck?.kind === "edit")
       send(response, { ...reply, body: struck.edit(structuredClone(reply.body)) }, extra);
     else send(response, reply, extra);
@@ -181,11 +211,10 @@ export async function serve(
       if (!response.headersSent) send(response, { status: 500, body: { error: "sandbox bug" } }, {});
     });
   });
-  await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const url = await listen(server, options.port ?? 0);
 
   return {
-    url: `http://127.0.0.1:${String(port)}`,
+    url,
     requests,
     faults,
     async stop() {
