@@ -1,45 +1,26 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { PlatformError } from "../lib/errors.ts";
 import type { Outcome, Step, Verb } from "../lib/model.ts";
 import {
   account,
+  accountOf,
+  bothPlaces,
   discordSaw,
   gold,
   inTurn,
   openTarget,
-  type OpenOptions,
-  placeOf,
+  perform,
+  performOne,
+  range,
   serverWithFans,
   stepOf,
   vip,
+  writes,
 } from "./sandbox/discord-setup.ts";
-import type { DiscordSandbox } from "./sandbox/discord.ts";
 import { addRole, holdersOf, roleIdAt, userIdAt } from "./sandbox/discord-world.ts";
 import type { Reply } from "./sandbox/server.ts";
 
-const places = [placeOf(vip), placeOf(gold)];
-
-async function perform(
-  discord: DiscordSandbox,
-  steps: readonly Step[],
-  options: OpenOptions = {},
-): Promise<readonly Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for await (const outcome of openTarget(discord, places, options).perform(inTurn(steps)))
-    outcomes.push(outcome);
-  return outcomes;
-}
-
-const one = async (discord: DiscordSandbox, step: Step, options: OpenOptions = {}): Promise<Outcome> => {
-  const [outcome, ...more] = await perform(discord, [step], options);
-  assert.ok(outcome !== undefined && more.length === 0);
-  return outcome;
-};
-
-const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 const refusal = (status: number, code: number): Reply => ({ status, body: { message: "no", code } });
-const writes = ({ requests }: DiscordSandbox) => requests.filter(({ method }) => method !== "GET");
 
 describe("carrying out steps", () => {
   test("a role is given and taken, a member is thrown out, and the audit log names a reason without figures", async (t) => {
@@ -113,7 +94,7 @@ describe("carrying out steps", () => {
         yield step;
       }
     };
-    const outcomes = openTarget(discord, places, { timeoutMs: 300 }).perform(counted());
+    const outcomes = openTarget(discord, bothPlaces, { timeoutMs: 300 }).perform(counted());
     const first = outcomes[Symbol.asyncIterator]().next();
     await discordSaw(discord, /\/roles\//);
     assert.equal(pulled, 4);
@@ -146,18 +127,18 @@ describe("what Discord refuses", () => {
 
   test("a member who left: a grant is refused, taking away is done", async (t) => {
     const discord = await serverWithFans(t, 0);
-    const outcome = await one(discord, stepOf("grant", account(5)));
+    const outcome = await performOne(discord, stepOf("grant", account(5)));
     assert.ok(outcome.result === "refused");
     assert.deepEqual([outcome.code, outcome.sentence], ["10007", "left the server"]);
-    assert.equal((await one(discord, stepOf("revoke", account(5)))).result, "done");
-    assert.equal((await one(discord, stepOf("evict", account(5)))).result, "done");
+    assert.equal((await performOne(discord, stepOf("revoke", account(5)))).result, "done");
+    assert.equal((await performOne(discord, stepOf("evict", account(5)))).result, "done");
   });
 
   test("a deleted account is treated as one who left", async (t) => {
     const discord = await serverWithFans(t, 0);
     discord.world.deletedUsers.add(userIdAt(5));
-    assert.equal((await one(discord, stepOf("grant", account(5)))).result, "refused");
-    assert.equal((await one(discord, stepOf("revoke", account(5)))).result, "done");
+    assert.equal((await performOne(discord, stepOf("grant", account(5)))).result, "refused");
+    assert.equal((await performOne(discord, stepOf("revoke", account(5)))).result, "done");
   });
 
   const cases: readonly [name: string, status: number, code: number, expected: readonly string[]][] = [
@@ -180,7 +161,7 @@ describe("what Discord refuses", () => {
     test(`${name} (${code}) is ${expected.join(", blame ")}`, async (t) => {
       const discord = await serverWithFans(t, 1);
       discord.faults.push({ path: /\/roles\//, fault: { kind: "answer", reply: refusal(status, code) } });
-      const outcome = await one(discord, stepOf("grant", account(0)));
+      const outcome = await performOne(discord, stepOf("grant", account(0)));
       assert.deepEqual(about(outcome), expected);
       assert.ok(outcome.result === "done" || outcome.sentence.length > 10);
     });
@@ -192,7 +173,7 @@ describe("what Discord refuses", () => {
       path: /\/roles\//,
       fault: { kind: "answer", reply: { status: 403, body: "<html>" } },
     });
-    assert.deepEqual(about(await one(discord, stepOf("grant", account(0)))), ["failed", "place"]);
+    assert.deepEqual(about(await performOne(discord, stepOf("grant", account(0)))), ["failed", "place"]);
   });
 
   const performTwice = async (
@@ -202,7 +183,7 @@ describe("what Discord refuses", () => {
   ) => {
     const discord = await serverWithFans(t, 40);
     discord.faults.push({ path: /\/members\/\d+/, times: 1, fault: { kind: "answer", reply } });
-    const target = openTarget(discord, places);
+    const target = openTarget(discord, bothPlaces);
     const outcomes: Outcome[] = [];
     // One after the other, so that the first answer is known before the second step.
     for (const step of steps)
@@ -246,17 +227,15 @@ describe("what Discord refuses", () => {
   test("a role above the bot's is refused by Discord's own rule of rank", async (t) => {
     const discord = await serverWithFans(t, 1);
     addRole(discord.world, { id: roleIdAt(9), position: 99 });
-    const outcome = await one(discord, stepOf("grant", account(0), roleIdAt(9)));
+    const outcome = await performOne(discord, stepOf("grant", account(0), roleIdAt(9)));
     assert.deepEqual(about(outcome), ["failed", "place"]);
     assert.equal(holdersOf(discord.world, roleIdAt(9)).length, 0);
   });
 
   test("the owner cannot be thrown out", async (t) => {
     const discord = await serverWithFans(t, 0);
-    const owner = { ...stepOf("evict", account(0)), account: placeOwner(discord) };
-    assert.deepEqual(about(await one(discord, owner)), ["failed", "place"]);
+    const owner = { ...stepOf("evict", account(0)), account: accountOf(discord.world.guild.ownerId) };
+    assert.deepEqual(about(await performOne(discord, owner)), ["failed", "place"]);
     assert.equal(discord.world.members.has(discord.world.guild.ownerId), true);
   });
 });
-
-const placeOwner = ({ world }: DiscordSandbox) => world.guild.ownerId as Step["account"];

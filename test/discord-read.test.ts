@@ -6,6 +6,7 @@ import {
   discordFor,
   discordSaw,
   gold,
+  give,
   openTarget,
   placeOf,
   readable,
@@ -19,9 +20,6 @@ import { addRole, userIdAt } from "./sandbox/discord-world.ts";
 
 const place = placeOf(vip);
 
-const give = ({ world }: DiscordSandbox, index: number, roleId: string = vip) => {
-  world.members.get(userIdAt(index))?.roles.add(roleId);
-};
 const pagesRead = ({ requests }: DiscordSandbox) =>
   requests.filter(({ path }) => path.endsWith("/members")).map(({ query }) => query.get("after"));
 

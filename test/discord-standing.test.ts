@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { PermissionFlagsBits } from "discord.js";
 import {
   accountOf,
+  give,
   openTarget,
   placeOf,
   readable,
@@ -15,10 +16,6 @@ import type { DiscordSandbox } from "./sandbox/discord.ts";
 import { addMember, addRole, roleIdAt, userIdAt } from "./sandbox/discord-world.ts";
 
 const place = placeOf(vip);
-
-const give = ({ world }: DiscordSandbox, index: number, roleId: string = vip) => {
-  world.members.get(userIdAt(index))?.roles.add(roleId);
-};
 
 describe("who may not be touched", () => {
   const mod = roleIdAt(20);

@@ -1,45 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PlatformError } from "../lib/errors.ts";
-import type { Outcome, Step, Verb } from "../lib/model.ts";
+import type { Outcome } from "../lib/model.ts";
 import {
   account,
+  bothPlaces,
   discordSaw,
-  gold,
   inTurn,
   openTarget,
-  type OpenOptions,
-  placeOf,
+  perform,
+  performOne,
+  range,
   serverWithFans,
   stepOf,
-  vip,
+  writes,
 } from "./sandbox/discord-setup.ts";
-import type { DiscordSandbox } from "./sandbox/discord.ts";
-import { addRole, holdersOf, roleIdAt, userIdAt } from "./sandbox/discord-world.ts";
-import type { Reply } from "./sandbox/server.ts";
-
-const places = [placeOf(vip), placeOf(gold)];
-
-async function perform(
-  discord: DiscordSandbox,
-  steps: readonly Step[],
-  options: OpenOptions = {},
-): Promise<readonly Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for await (const outcome of openTarget(discord, places, options).perform(inTurn(steps)))
-    outcomes.push(outcome);
-  return outcomes;
-}
-
-const one = async (discord: DiscordSandbox, step: Step, options: OpenOptions = {}): Promise<Outcome> => {
-  const [outcome, ...more] = await perform(discord, [step], options);
-  assert.ok(outcome !== undefined && more.length === 0);
-  return outcome;
-};
-
-const range = (count: number) => Array.from({ length: count }, (_, index) => index);
-const refusal = (status: number, code: number): Reply => ({ status, body: { message: "no", code } });
-const writes = ({ requests }: DiscordSandbox) => requests.filter(({ method }) => method !== "GET");
 
 describe("a service in trouble", { concurrency: true }, () => {
   const troubles = [
@@ -51,7 +26,7 @@ describe("a service in trouble", { concurrency: true }, () => {
     test(`${name} is tried three times, then told as the service's fault`, async (t) => {
       const discord = await serverWithFans(t, 1);
       discord.faults.push({ path: /\/roles\//, fault });
-      const outcome = await one(discord, stepOf("grant", account(0)), { timeoutMs: 100 });
+      const outcome = await performOne(discord, stepOf("grant", account(0)), { timeoutMs: 100 });
       assert.ok(outcome.result === "failed");
       assert.equal(outcome.blame, "service");
       assert.match(outcome.sentence, /Discord/);
@@ -61,13 +36,16 @@ describe("a service in trouble", { concurrency: true }, () => {
     test(`${name} that passes leaves no trace`, async (t) => {
       const discord = await serverWithFans(t, 1);
       discord.faults.push({ path: /\/roles\//, times: 1, fault });
-      assert.equal((await one(discord, stepOf("grant", account(0)), { timeoutMs: 100 })).result, "done");
+      assert.equal(
+        (await performOne(discord, stepOf("grant", account(0)), { timeoutMs: 100 })).result,
+        "done",
+      );
     });
   }
 
   test("nobody listening is the service's fault", async (t) => {
     const discord = await serverWithFans(t, 1);
-    const target = openTarget(discord, places, { apiUrl: "http://127.0.0.1:9/api" });
+    const target = openTarget(discord, bothPlaces, { apiUrl: "http://127.0.0.1:9/api" });
     for await (const outcome of target.perform(inTurn([stepOf("grant", account(0))])))
       assert.ok(outcome.result === "failed" && outcome.blame === "service");
     assert.equal(target.requests(), 3);
@@ -94,7 +72,7 @@ describe("a service in trouble", { concurrency: true }, () => {
       times: 2,
       fault: { kind: "answer", reply: { status: 429, body, headers } },
     });
-    assert.equal((await one(discord, stepOf("grant", account(0)))).result, "done");
+    assert.equal((await performOne(discord, stepOf("grant", account(0)))).result, "done");
     const [first, second] = writes(discord).map(({ atMs }) => atMs);
     assert.ok(first !== undefined && second !== undefined && second - first >= 200);
   });
@@ -106,7 +84,7 @@ describe("a service in trouble", { concurrency: true }, () => {
       path: /\/roles\//,
       fault: { kind: "answer", reply: { status: 429, body: "error code: 1015", headers } },
     });
-    const outcome = await one(discord, stepOf("grant", account(0)));
+    const outcome = await performOne(discord, stepOf("grant", account(0)));
     assert.ok(outcome.result === "failed" && outcome.blame === "service");
     assert.match(outcome.sentence, /pause of 6627\d s/);
     assert.equal(writes(discord).length, 1);
@@ -124,7 +102,8 @@ describe("the end of a run", () => {
     });
     const outcomes: Outcome[] = [];
     await assert.rejects(async () => {
-      for await (const outcome of openTarget(discord, places).perform(inTurn(steps))) outcomes.push(outcome);
+      for await (const outcome of openTarget(discord, bothPlaces).perform(inTurn(steps)))
+        outcomes.push(outcome);
     }, PlatformError);
     assert.equal(outcomes.filter(({ result }) => result === "done").length, 10);
     assert.ok(outcomes.length <= 14);
@@ -157,7 +136,7 @@ describe("the end of a run", () => {
     };
     const outcomes: Outcome[] = [];
     await assert.rejects(async () => {
-      for await (const outcome of openTarget(discord, places).perform(broken())) outcomes.push(outcome);
+      for await (const outcome of openTarget(discord, bothPlaces).perform(broken())) outcomes.push(outcome);
     }, /the journal is gone/);
     assert.deepEqual(
       outcomes.map(({ result }) => result),
@@ -175,7 +154,7 @@ describe("the end of a run", () => {
         isClosed = true;
       }
     };
-    for await (const outcome of openTarget(discord, places).perform(steps())) {
+    for await (const outcome of openTarget(discord, bothPlaces).perform(steps())) {
       assert.equal(outcome.result, "done");
       break;
     }
