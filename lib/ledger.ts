@@ -60,8 +60,8 @@ export interface BookState {
   readonly throughMs: number;
   /** Where the first reading ends; from there on only what is new is read. */
   readonly historyEndsAtMs: number;
-  /** The window of the first reading that is stored in part. Without a cursor it has to be begun anew. */
-  readonly walk: { readonly toMs: number; readonly cursor: string | undefined } | undefined;
+  /** The window of the first reading that is stored in part, and where its next page is. */
+  readonly walk: { readonly toMs: number; readonly cursor: string } | undefined;
 }
 
 /** By book, such as "earnings". */
@@ -96,7 +96,7 @@ export function nextWindow(state: BookState | undefined, nowMs: number): LedgerW
   }
   if (state?.walk !== undefined) {
     const { toMs, cursor } = state.walk;
-    return { how: cursor === undefined ? "join" : "append", fromMs, toMs, cursor };
+    return { how: "append", fromMs, toMs, cursor };
   }
   const toMs = Math.min(startOfNextYear(fromMs), state?.historyEndsAtMs ?? nowMs);
   return { how: "append", fromMs, toMs, cursor: undefined };
@@ -107,14 +107,14 @@ const startOfNextYear = (atMs: number) => Date.UTC(new Date(atMs).getUTCFullYear
 const begun = (state: BookState | undefined, nowMs: number): BookState =>
   state ?? { throughMs: historyBeginsAtMs, historyEndsAtMs: nowMs, walk: undefined };
 
-/** The state once a page that is not the last of its window is stored, or `cursor` undefined: once it has to be begun anew. */
+/** The state once a page that is not the last of its window is stored; without a cursor the window has to be begun anew. */
 export function midWindow(
   state: BookState | undefined,
   { toMs }: LedgerWindow,
   cursor: string | undefined,
   nowMs: number,
 ): BookState {
-  return { ...begun(state, nowMs), walk: { toMs, cursor } };
+  return { ...begun(state, nowMs), walk: cursor === undefined ? undefined : { toMs, cursor } };
 }
 
 /** The state once a window is stored whole. `serverNowMs`: our clock, if it is ahead, must not skip anything. */

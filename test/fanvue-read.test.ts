@@ -234,6 +234,10 @@ describe("Fanvue reads", () => {
     assert.equal(rows.get(fanIdOf(trial))?.isFree, true);
     assert.equal(known(await fanvue.fetchRow(fanIdOf(cancelled))).status, "cancelled");
     assert.match(whyUnknown(await fanvue.fetchRow(fanIdOf(world.addFan()))), /404/);
+
+    const fault = everyField("uuid", () => trial.uuid);
+    setup.sandbox.faults.push({ path: /\/subscribers\/./, fault });
+    assert.match(whyUnknown(await fanvue.fetchRow(fanIdOf(paying))), /another fan/);
   });
 
   it("ends the run when Fanvue was never reached", async (t) => {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { BadInputError, SourceError } from "../lib/errors.ts";
 import { missingScopes, scopesFor } from "../lib/fanvue/scopes.ts";
-import { parseListId, type Place, type Rule } from "../lib/model.ts";
+import { parseListId, parseMxid, type Place, type Rule } from "../lib/model.ts";
 import { nextLine, startChild } from "./children/start.ts";
 import { known, saveTokenFile, type Setup, setUp, tokenPath } from "./fanvue-client.ts";
 import { answers, drops, hangs } from "./sandbox/faults.ts";
@@ -27,14 +27,14 @@ function age(setup: Setup): void {
 }
 
 describe("The Fanvue token", () => {
-  it("is renewed once when two processes and many calls find it too old", async (t) => {
+  it("is renewed once when several processes and many calls find it too old", async (t) => {
     const setup = await setUp(t);
     age(setup);
     const { apiUrl, authUrl, clientId, clientSecret } = setup.config;
     const given = [apiUrl, authUrl, clientId, clientSecret, setup.dataDir];
     const children = [1, 2].map(() => startChild(t, "fanvue-reader", given));
-    const here = setup.open();
-    const reads = Promise.all([here.fetchSubscribers(), here.fetchFollowers()]);
+    const here = [setup.open(), setup.open(), setup.open()];
+    const reads = Promise.all(here.flatMap((fanvue) => [fanvue.fetchFollowers(), fanvue.fetchFollowers()]));
     const creator = setup.sandbox.world.creator.uuid;
     assert.deepEqual(await Promise.all(children.map(nextLine)), [creator, creator]);
     for (const read of await reads) known<unknown>(read);
@@ -182,6 +182,13 @@ describe("The Fanvue token", () => {
     });
   });
 
+  it("that others on the machine can read gets a warning", async (t) => {
+    const setup = await setUp(t);
+    chmodSync(tokenPath(setup.dataDir), 0o644);
+    known(await setup.open().fetchFollowers());
+    assert.match(setup.logged.join(""), /can be read by others.*chmod 600/);
+  });
+
   it("of the Python tool is taken over with a warning, and kept in our own file once renewed", async (t) => {
     const setup = await setUp(t, { authorized: false });
     const oldTokenPath = join(dirname(setup.dataDir), "fanvue_tokens.json");
@@ -229,12 +236,12 @@ describe("Scopes", () => {
     strangers: "keep",
     adopt: true,
   });
+  const userId = parseMxid("@bot:example.org") ?? assert.fail();
   const matrix = (rule: Rule) => ({
     homeserver: "",
-    userId: "" as never,
+    userId,
     accessToken: "",
     places: [place(rule)],
-    roomOptions: new Map(),
   });
   const least = ["openid", "offline_access", "offline", "read:self", "read:fan", "read:insights"];
 

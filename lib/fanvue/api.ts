@@ -193,9 +193,11 @@ function openLine(apiUrl: string, deps: ApiDeps): Line {
   const limiter = openLimiter();
   const base = apiUrl.replace(/\/+$/, "");
   let skewMs: number | undefined;
+  let answered = false;
   let deprecationTold = false;
 
   function learn(answer: HttpAnswer): void {
+    answered = true;
     if (answer.headers["date"] !== undefined) skewMs = answer.receivedAtMs - serverTimeMs(answer);
     deprecationTold ||= tellDeprecation(answer, log);
   }
@@ -235,7 +237,7 @@ function openLine(apiUrl: string, deps: ApiDeps): Line {
         return judge(await authorized(call), name, call.scopes);
       } catch (error) {
         if (!(error instanceof HttpFault)) throw error;
-        if (skewMs === undefined) throw unreachable(base, error);
+        if (!answered) throw unreachable(base, error);
         return { ok: false, status: undefined, why: `${name}: ${error.message}` };
       }
     },

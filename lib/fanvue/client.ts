@@ -68,7 +68,7 @@ export interface FanvueDeps {
   readonly memory: Memory;
   /** The Python tool's fanvue_tokens.json beside the config, taken over where there is no token of our own. */
   readonly oldTokenPath?: string | undefined;
-  /** The longest pause after a first failure. Default 500 ms */
+  /** The longest pause after a first failure. Default 250 ms */
   readonly retryBaseMs?: number | undefined;
   /** For one request from beginning to end. Default 30 s */
   readonly timeoutMs?: number | undefined;
@@ -77,7 +77,7 @@ export interface FanvueDeps {
   readonly now?: (() => number) | undefined;
 }
 
-const defaultRetryBaseMs = 500;
+const defaultRetryBaseMs = 250;
 
 /** Makes the client. Nothing is read or sent before its first use. */
 export function openFanvue(config: FanvueConfig, deps: FanvueDeps): Fanvue {

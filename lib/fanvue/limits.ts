@@ -46,11 +46,16 @@ export function openLimiter(): Limiter {
     return 0;
   }
 
+  /** Waits until this request may go, and counts it. */
   async function turn(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
       const wait = mayGo(Date.now());
-      if (wait === 0) return;
+      if (wait === 0) {
+        // Counted in the same breath, before anybody else looks.
+        underWay += 1;
+        return;
+      }
       if (wait === "answer") {
         await new Promise<void>((resolve) => waiting.push(resolve));
       } else {
@@ -72,7 +77,6 @@ export function openLimiter(): Limiter {
   return {
     async run(request, signal) {
       await turn(signal);
-      underWay += 1;
       try {
         const answer = await request();
         learn(answer);

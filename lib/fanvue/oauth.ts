@@ -81,7 +81,6 @@ export function readRedirect(
   parameters: URLSearchParams,
 ): RedirectResult {
   const { server, client } = parties(config);
-  if (parameters.get("state") !== attempt.state) return { is: "foreign" };
   try {
     const valid = validateAuthResponse(server, client, parameters, attempt.state);
     return valid.get("code") === null ? { is: "foreign" } : { is: "code", parameters: valid };

@@ -2,7 +2,7 @@
  * The stored authorization: one file, shared by all scripts. Refresh tokens are good for one use, and using one twice
  * ends the authorization for good, so refreshing happens under a lock and the new token is on the disk before its use.
  */
-import { chmodSync, mkdirSync, openSync, closeSync, fsyncSync, readFileSync } from "node:fs";
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import writeFileAtomic from "write-file-atomic";
@@ -39,6 +39,7 @@ export interface TokenSource {
 const tokenFile = (dataDir: string) => join(dataDir, "fanvue-token.json");
 const privateFolder = 0o700;
 const privateFile = 0o600;
+const othersMode = 0o077;
 /** So long before its end a token is renewed. */
 const aheadMs = 60_000;
 const lockWaitMs = 60_000;
@@ -154,7 +155,7 @@ export function openTokens(config: OAuthConfig, deps: TokenDeps): TokenSource {
   let known: StoredToken | undefined;
   let renewal: Promise<StoredToken> | undefined;
 
-  const current = () => (known ??= loadToken(dataDir) ?? takeOver(deps));
+  const current = () => (known ??= loadOwn(deps) ?? takeOver(deps));
 
   /** Callers of this process share one renewal; those of other processes meet at the lock. */
   function renewed(isUsable: (token: StoredToken) => boolean): Promise<StoredToken> {
@@ -183,6 +184,15 @@ export function openTokens(config: OAuthConfig, deps: TokenDeps): TokenSource {
       known = { ...current(), creatorUuid };
     },
   };
+}
+
+function loadOwn({ dataDir, log }: TokenDeps): StoredToken | undefined {
+  const token = loadToken(dataDir);
+  const path = tokenFile(dataDir);
+  if (token !== undefined && (statSync(path).mode & othersMode) !== 0) {
+    log.warn(`${path} can be read by others on this machine. Run: chmod 600 ${path}`);
+  }
+  return token;
 }
 
 /** Whose account it is, where this process has asked for the same authorization. */

@@ -42,9 +42,9 @@ const stateShape = z.record(
     throughMs: z.number(),
     historyEndsAtMs: z.number(),
     walk: z
-      .object({ toMs: z.number(), cursor: z.string().optional() })
+      .object({ toMs: z.number(), cursor: z.string() })
       .optional()
-      .transform((walk) => (walk === undefined ? undefined : { toMs: walk.toMs, cursor: walk.cursor })),
+      .transform((walk) => walk),
   }),
 );
 
@@ -80,7 +80,7 @@ const done: Known<undefined> = { known: true, value: undefined };
 
 /** Window after window, until the book is read through now. */
 async function updateBook(update: LedgerUpdate, book: EarningsBook, added: Added): Promise<Known<undefined>> {
-  const nowMs = update.now();
+  const nowMs = serverNow(update);
   for (;;) {
     const start = (await update.database.read(loadState))[book];
     const window = await soundWindow(update, book, nextWindow(start, nowMs));
@@ -100,7 +100,10 @@ interface Part {
   readonly nowMs: number;
 }
 
-/** A window that already holds rows of this book (told by another generation of the API) is joined, not appended to. */
+/**
+ * A window that holds rows of this book already (its reading was begun, or another generation of the API told them) is
+ * joined, not appended to.
+ */
 async function soundWindow(
   update: LedgerUpdate,
   book: EarningsBook,
@@ -179,7 +182,14 @@ async function fetchWindow(update: LedgerUpdate, part: Part): Promise<Known<read
 const fetchPage = ({ fanvue }: LedgerUpdate, { book, window }: Part, cursor: string | undefined) =>
   fanvue.fetchEarningsPage({ book, fromMs: window.fromMs, toMs: window.toMs, cursor });
 
-const serverNow = ({ now, fanvue }: LedgerUpdate) => now() - (fanvue.clockSkewMs() ?? 0);
+/** `Date` headers tell whole seconds, and an answer takes its time: less is no difference. */
+const smallSkewMs = 5000;
+
+/** The time by Fanvue's clock, by which its rows are dated. */
+function serverNow({ now, fanvue }: LedgerUpdate): number {
+  const skewMs = fanvue.clockSkewMs() ?? 0;
+  return Math.abs(skewMs) < smallSkewMs ? now() : now() - skewMs;
+}
 
 function loadState(sql: Sql): LedgerState {
   const text = loadMeta(sql, stateKey);

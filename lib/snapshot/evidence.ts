@@ -49,7 +49,7 @@ export async function gatherEvidence(ask: EvidenceAsk): Promise<Gathered> {
   ];
   return {
     evidence: { readAtMs, insights: insights?.byFan ?? new Map(), rows: rowsRead.rows, lists: listsRead },
-    unreadable: [...new Set(troubles)].map((why) => `What was to be read again could not be read: ${why}.`),
+    unreadable: [...new Set(troubles)].map((why) => `The evidence for removals could not be read: ${why}.`),
   };
 }
 
