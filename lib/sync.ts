@@ -40,10 +40,8 @@ export interface SyncScript {
 /** Runs one sync from its options to its report. Throws OperatorErrors for what stops it before its first step. */
 export async function sync(context: Context<typeof syncOptions>, script: SyncScript): Promise<ExitCode> {
   const { options, config, dataDir, log, signal, progress, print } = context;
-  if (script.places.length === 0) {
-    print(`config.yaml names no places for ${script.script}: there is nothing to do.`);
-    return exitCodes.inOrder;
-  }
+  if (script.places.length === 0)
+    return nothingToDo(context, `The config names no places for ${script.script}`);
   const dryRun = options["dry-run"];
   const chosen = choosePlaces(script.places, options.only);
   const fan = chooseFan(options.fan);
@@ -70,6 +68,13 @@ export async function sync(context: Context<typeof syncOptions>, script: SyncScr
   for (const warning of config.warnings) log.warn(warning);
   print(options.json ? reportJson(run) : reportText(run));
   return exitCodeFor(run);
+}
+
+/** Says why a script has nothing to do with this config, which is in order: a chain of scripts may run them all. */
+export function nothingToDo({ options, print }: Context<typeof syncOptions>, why: string): ExitCode {
+  const nothing = { dryRun: options["dry-run"], places: [], steps: [], note: `${why}.` };
+  print(options.json ? JSON.stringify(nothing, undefined, 2) : `${why}: there is nothing to do.`);
+  return exitCodes.inOrder;
 }
 
 function requestsOf(fanvue: Fanvue, target: Target) {

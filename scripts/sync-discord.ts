@@ -12,9 +12,8 @@
  * 5 Fanvue could not be read, 75 another run is busy.
  */
 import { command } from "../lib/cli.ts";
-import { exitCodes } from "../lib/errors.ts";
 import { openDiscord } from "../lib/discord/target.ts";
-import { sync, syncOptions } from "../lib/sync.ts";
+import { nothingToDo, sync, syncOptions } from "../lib/sync.ts";
 
 await command({
   name: "sync-discord",
@@ -23,10 +22,7 @@ await command({
   options: syncOptions,
   async run(context) {
     const { discord } = context.config;
-    if (discord === undefined) {
-      context.print("The config has no discord section: there is nothing to do.");
-      return exitCodes.inOrder;
-    }
+    if (discord === undefined) return nothingToDo(context, "The config has no discord section");
     return sync(context, {
       script: "sync-discord",
       platform: "discord",

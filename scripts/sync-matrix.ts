@@ -12,9 +12,8 @@
  * 5 Fanvue could not be read, 75 another run is busy.
  */
 import { command } from "../lib/cli.ts";
-import { exitCodes } from "../lib/errors.ts";
 import { openMatrix } from "../lib/matrix/target.ts";
-import { sync, syncOptions } from "../lib/sync.ts";
+import { nothingToDo, sync, syncOptions } from "../lib/sync.ts";
 
 await command({
   name: "sync-matrix",
@@ -23,10 +22,7 @@ await command({
   options: syncOptions,
   async run(context) {
     const { matrix } = context.config;
-    if (matrix === undefined) {
-      context.print("The config has no matrix section: there is nothing to do.");
-      return exitCodes.inOrder;
-    }
+    if (matrix === undefined) return nothingToDo(context, "The config has no matrix section");
     return sync(context, {
       script: "sync-matrix",
       platform: "matrix",

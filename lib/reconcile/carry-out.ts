@@ -49,12 +49,15 @@ export async function carryOut(job: Job, planned: Planned): Promise<Run> {
 }
 
 function saveBefore(sql: Sql, job: Job, planned: Planned): RunId {
-  const { confirmed, have, links } = planned;
+  const { confirmed, have, links, snapshot } = planned;
   const target = job.target.name;
   const nowMs = job.now();
   saveBooks(sql, links.books.books, nowMs);
   settleOpenSteps(sql, target, (step) => wasDone(step, have), nowMs);
-  saveUnreadableFans(sql, confirmed.unreadableFans, confirmed.readableFans, nowMs);
+  // An outage says nothing of a single fan.
+  if (snapshot.unreadable.length === 0) {
+    saveUnreadableFans(sql, confirmed.unreadableFans, confirmed.readableFans, nowMs);
+  }
   for (const observations of confirmed.plan.observations.values()) {
     saveObservations(sql, target, observations, nowMs);
   }
@@ -80,14 +83,9 @@ function saveHeldSet(sql: Sql, job: Job, { guarded }: Planned, nowMs: number): v
   if (current !== undefined) saveHeld(sql, target, current.held, current.accepts, current.atMs);
 }
 
-function saveAfter(sql: Sql, job: Job, { guarded, have }: Planned, runId: RunId, run: Run): void {
-  const nowMs = job.now();
-  acceptSourceSizes(sql, guarded.acceptSizes, nowMs);
-  for (const place of guarded.applied) {
-    const state = have.get(place);
-    if (state === undefined || "unreadable" in state) continue;
-    savePlaceApplied(sql, job.target.name, place.id, state.placeId, rulesHash(place), nowMs);
-  }
+function saveAfter(sql: Sql, job: Job, planned: Planned, runId: RunId, run: Run): void {
+  acceptSourceSizes(sql, planned.guarded.acceptSizes, job.now());
+  if (job.fan === undefined) saveAppliedPlaces(sql, job, planned);
   finishRun(sql, runId, {
     endedAtMs: run.endedAtMs,
     exitCode: exitCodeFor(run),
@@ -97,6 +95,15 @@ function saveAfter(sql: Sql, job: Job, { guarded, have }: Planned, runId: RunId,
       held: run.held?.steps.length ?? 0,
     }),
   });
+}
+
+/** A run for one fan looks at grants alone: it has not applied a place's rules to anybody else. */
+function saveAppliedPlaces(sql: Sql, job: Job, { guarded, have }: Planned): void {
+  for (const place of guarded.applied) {
+    const state = have.get(place);
+    if (state === undefined || "unreadable" in state) continue;
+    savePlaceApplied(sql, job.target.name, place.id, state.placeId, rulesHash(place), job.now());
+  }
 }
 
 /** Whether a step of an earlier run that has no outcome shows in what was read now; undefined where its place was not read. */
