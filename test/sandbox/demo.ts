@@ -43,7 +43,7 @@ try {
 } catch (error) {
   if (!end.aborted && !(error instanceof Mismatch)) throw error;
   process.exitCode = end.aborted ? Number(end.reason) : 1;
-  if (error instanceof Mismatch) process.stdout.write(`demo: failed, ${error.message}\n`);
+  if (error instanceof Mismatch) process.stdout.write(`\n${error.message}\ndemo: failed\n`);
 } finally {
   await stage.close();
 }

@@ -79,3 +79,6 @@ export const withoutField = (name: string): FaultKind => everyField(name, () => 
 
 /** A status that nobody has heard of, in rows and insights. */
 export const unfamiliarStatus = (): FaultKind => everyField("status", () => "on_sabbatical");
+
+/** No fault at all: for its `onStrike`, which lets something happen at a moment of a script's run. */
+export const passes = (): FaultKind => ({ kind: "edit", edit: (body) => body });

@@ -72,7 +72,6 @@ export async function startHome(context: TestContext): Promise<Home> {
     userId: bot,
     accessToken: botUser.token,
     places: [],
-    roomOptions: new Map(),
   };
   const logged: string[] = [];
   const log = pino({ level: "trace" }, { write: (line: string) => logged.push(line) });

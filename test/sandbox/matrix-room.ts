@@ -20,7 +20,7 @@ export interface Room {
   readonly version: string;
   /** By type and state key, see `stateKeyOf`. */
   readonly state: Map<string, StateEvent>;
-  /** The state as it was when somebody went: that is what they still may read. */
+  /** The state as it was when somebody went, or declined: that is what they still may read. */
   readonly stateAtDeparture: Map<string, readonly StateEvent[]>;
 }
 

@@ -145,9 +145,8 @@ export function createWorld(serverName: string, now: () => number): MatrixWorld 
       old.content["membership"] === membership &&
       old.content["reason"] === content.reason;
     if (isSame) return undefined;
-    const wasIn = membershipOf(where, target) === "join";
     put(id, { type: "m.room.member", stateKey: target, sender, content });
-    if (wasIn && membership !== "join") where.stateAtDeparture.set(target, [...where.state.values()]);
+    if (membership === "leave") where.stateAtDeparture.set(target, [...where.state.values()]);
     return undefined;
   }
 
@@ -244,6 +243,8 @@ export function createWorld(serverName: string, now: () => number): MatrixWorld 
     tombstone(id, replacement) {
       const content = { body: "This room has been replaced", replacement_room: replacement };
       put(id, { type: "m.room.tombstone", sender: creatorOf(id), content });
+      // Nobody is to write there, or be asked in, any more.
+      setLevels(id, { invite: 50, events_default: 50 });
     },
     put,
     membership: (id, user) => membershipOf(room(id), user),

@@ -35,6 +35,8 @@ interface Route {
   readonly method: string;
   readonly path: RegExp;
   readonly answer: (call: Call) => Reply;
+  /** Whether it answers those as well who do not say who they are. */
+  readonly isOpen: boolean;
 }
 
 /** Starts an empty homeserver on 127.0.0.1. */
@@ -48,18 +50,19 @@ export async function startMatrix(options: MatrixOptions = {}): Promise<MatrixSa
 
 const client = "^/_matrix/client/(?:v3|r0)";
 const word = "([^/]+)";
-const route = (method: string, path: string, answer: Route["answer"]): Route => ({
+const route = (method: string, path: string, answer: Route["answer"], isOpen = false): Route => ({
   method,
   path: new RegExp(`${client}${path.replaceAll("*", word)}$`),
   answer,
+  isOpen,
 });
 
 const routes: readonly Route[] = [
   route("GET", "/account/whoami", ({ user }) => ok({ user_id: user, device_id: "SANDBOX", is_guest: false })),
-  route("GET", "/directory/room/*", getAlias),
+  route("GET", "/directory/room/*", getAlias, true),
   route("GET", "/joined_rooms", getJoinedRooms),
   route("GET", "/rooms/*/state", getState),
-  route("GET", "/rooms/*/state/*", getStateContent),
+  route("GET", "/rooms/*/state/*/?", getStateContent),
   route("GET", "/rooms/*/state/*/*", getStateContent),
   route("GET", "/rooms/*/members", getMembers),
   route("GET", "/rooms/*/joined_members", getJoinedMembers),
@@ -84,7 +87,7 @@ function answer(request: SandboxRequest, world: MatrixWorld, limiter: Limiter): 
       error: "Unrecognized request",
     });
   }
-  const user = userOf(request, world);
+  const user = match.isOpen ? "" : userOf(request, world);
   if (typeof user !== "string") return problem(user);
   const words = (match.path.exec(request.path) ?? []).slice(1).map(decoded);
   return match.answer({ request, world, limiter, words, user });
@@ -129,8 +132,9 @@ function userOf(request: SandboxRequest, world: MatrixWorld): string | MatrixRef
 function visibleState({ world, words, user }: Call): readonly StateEvent[] | Reply {
   const room = world.rooms.get(words[0] ?? "");
   if (room !== undefined) {
-    if (membershipOf(room, user) === "join") return [...room.state.values()];
-    const departed = room.stateAtDeparture.get(user);
+    const membership = membershipOf(room, user);
+    if (membership === "join") return [...room.state.values()];
+    const departed = membership === "leave" ? room.stateAtDeparture.get(user) : undefined;
     if (departed !== undefined) return departed;
     const visibility = stateOf(room, "m.room.history_visibility")?.content["history_visibility"];
     if (visibility === "world_readable") return [...room.state.values()];
@@ -204,7 +208,8 @@ function actOn(action: MemberAction) {
     const { target, reason } = body;
     const room = world.rooms.get(words[0] ?? "");
     if (room === undefined) {
-      return action === "invite" ? forbidden("Unknown room") : unknown(404, "Not a known room");
+      const isTakingBack = action === "kick" || action === "unban";
+      return isTakingBack ? unknown(404, "Not a known room") : forbidden("Unknown room");
     }
     const invite = { room: room.id, receiver: target, issuer: sender };
     const waitMs = (action === "invite" ? limiter.invite(invite) : undefined) ?? limiter.send(sender);
@@ -227,8 +232,9 @@ function readTarget({
   json,
 }: SandboxRequest): { target: string; reason: string | undefined } | MatrixRefusal {
   const body: unknown = text === "" ? {} : json;
-  if (typeof body !== "object" || body === null) {
-    return { status: 400, errcode: "M_NOT_JSON", error: "Content not JSON." };
+  if (body === undefined) return { status: 400, errcode: "M_NOT_JSON", error: "Content not JSON." };
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    return { status: 400, errcode: "M_BAD_JSON", error: "Content must be a JSON object." };
   }
   const target = "user_id" in body ? body.user_id : undefined;
   if (typeof target !== "string") {

@@ -46,6 +46,8 @@ export interface Fault {
   times?: number;
   /** Counted by the stand-in, so that a test can tell that its fault was met at all. */
   struck?: number;
+  /** Called each time it strikes, before anything else is done. */
+  onStrike?: () => void;
 }
 
 export interface Sandbox {
@@ -116,6 +118,7 @@ function strike(faults: Fault[], request: SandboxRequest): FaultKind | undefined
     if (fault.times === 0) continue;
     if (fault.times !== undefined) fault.times -= 1;
     fault.struck = (fault.struck ?? 0) + 1;
+    fault.onStrike?.();
     return fault.fault;
   }
   return undefined;

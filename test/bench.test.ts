@@ -1,0 +1,26 @@
+/** `npm run bench -- --quick`: that the bench itself works, and that a small creator's sync asks no more than it must. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const script = fileURLToPath(new URL("bench/bench.ts", import.meta.url));
+
+it("measures both syncs of a thousand fans, the steady one close to the least", async (test) => {
+  const child = spawn(process.execPath, [script, "--quick"], {
+    env: { ...process.env, NODE_NO_WARNINGS: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  test.after(() => child.kill("SIGTERM"));
+  const [told, complaints] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+  assert.equal(child.exitCode, 0, complaints);
+  const cells = told.split("\n").map((line) => line.trim().split(/ {2,}/));
+  const syncs = cells.filter(([fans]) => fans === "1,000").map(([, subs, api, sync]) => [subs, api, sync]);
+  assert.deepEqual(syncs, [
+    ["250", "v1", "first"],
+    ["250", "v1", "steady"],
+  ]);
+  assert.match(told, /^bench: steady syncs stay within 1\.1 times the least$/m);
+});
