@@ -1,0 +1,51 @@
+/** A place that the config no longer names keeps what it has until the operator takes it back. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+import { settle, startInstallation } from "../installation.ts";
+
+describe("a place that is no longer configured", () => {
+  it("is reported, and --take-back takes from those alone to whom it was given", async (test) => {
+    const home = await startInstallation(test);
+    const [ana, ben] = [home.addPerson("ana"), home.addPerson("ben")];
+    const byHand = home.addPerson("by-hand", { linked: false });
+    for (const person of [ana, ben]) home.entitle("subscription", person);
+    home.saveBooks();
+    await settle(home);
+    const role = home.roles.subscription;
+    home.town.discord.world.members.get(byHand.discord)?.roles.add(role);
+    delete home.config.roles?.[role];
+    home.saveConfig();
+
+    const report = await home.run("sync-discord");
+    assert.equal(report.code, 0, report.stderr);
+    assert.match(report.stdout, new RegExp(`2 accounts still have .*\n.*--take-back '${role}'`));
+    assert.deepEqual(home.holders("subscription"), ["ana", "ben", "by-hand"]);
+
+    const shown = await home.run("sync-discord", "--take-back", role, "--dry-run");
+    assert.equal(shown.code, 0, shown.stderr);
+    assert.match(shown.stdout, /2 to be taken out/);
+    assert.deepEqual(home.holders("subscription"), ["ana", "ben", "by-hand"]);
+
+    const taken = await home.run("sync-discord", "--take-back", role);
+    assert.equal(taken.code, 0, taken.stderr);
+    assert.deepEqual(home.holders("subscription"), ["by-hand"]);
+
+    const again = await home.run("sync-discord", "--take-back", role);
+    assert.equal(again.code, 2);
+    assert.match(again.stderr, /nothing that was given there is on record/);
+  });
+
+  it("cannot be taken back while the config still names it", async (test) => {
+    const home = await startInstallation(test);
+    const ana = home.addPerson("ana");
+    home.entitle("subscription", ana);
+    home.saveBooks();
+    await settle(home);
+
+    const refused = await home.run("sync-matrix", "--take-back", home.aliases.subscription);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /still names this place/);
+    assert.deepEqual(home.guests("subscription"), ["ana"]);
+  });
+});
