@@ -7,7 +7,7 @@ const floors = [
   ["config", "log", "http", "lock", "db"],
   ["fanvue", "discord", "matrix", "store"],
   ["rules", "want", "plan", "guard", "report", "ledger"],
-  ["snapshot", "apply", "reconcile", "link-admin", "describe-config"],
+  ["snapshot", "apply", "reconcile", "link-admin", "describe-config", "check-online"],
   ["cli", "sync", "open-source"],
 ];
 const pureFloor = 3;

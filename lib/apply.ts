@@ -14,12 +14,12 @@ const flushEverySteps = 50;
 /** The last look before a step, at its links and, for late removals, at Fanvue. */
 export interface LastLook {
   /** Undefined when the step may go; otherwise why it may not. */
-  stillStands(step: Step): Promise<string | undefined>;
+  readonly stillStands: (step: Step) => Promise<string | undefined>;
   /**
    * Called when the turn of a removal comes long after it was confirmed, with all removals that are left.
    * Gives those that are still to go.
    */
-  confirmAgain(removals: readonly Step[]): Promise<ReadonlySet<Step>>;
+  readonly confirmAgain: (removals: readonly Step[]) => Promise<ReadonlySet<Step>>;
 }
 
 export interface Application {

@@ -23,7 +23,7 @@ export function describeConfig(config: Config, books: AddressBooks): string {
 }
 
 /** The same as a document for programs. */
-export function describeConfigJson(config: Config, books: AddressBooks): unknown {
+export function describeConfigJson(config: Config, books: AddressBooks): Readonly<Record<string, unknown>> {
   const places = [...(config.discord?.places ?? []), ...(config.matrix?.places ?? [])];
   return {
     config: config.path,
@@ -115,6 +115,8 @@ function placeText(place: Place): string {
     `${end}: ${endings[platform][place.onExpiry]}`,
     ...(place.strangers === "remove" ? ["members without a link are removed"] : []),
     ...(place.adopt ? [] : ["members who were there before are left alone"]),
+    ...(place.cascade === true ? ["whoever is taken out of this space is taken out of all rooms in it"] : []),
+    ...(place.knock === "decline" ? ["knocks of fans who are not entitled are declined"] : []),
   ].join("; ");
 }
 

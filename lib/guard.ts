@@ -94,8 +94,8 @@ function heldSteps(
     ...markedHolds(removals, given),
   ];
   const leftBy = (some: readonly Hold[]) => removals.filter((step) => !some.some((hold) => hold.holds(step)));
-  holds.push(...placeHolds(leftBy(holds), given));
-  holds.push(...targetHolds(leftBy(holds), given));
+  holds.push(...placeHolds(leftBy(holds).filter(isLoss), given));
+  holds.push(...targetHolds(leftBy(holds).filter(isLoss), given));
   const held = bound.filter((step) => holds.some((hold) => hold.holds(step)));
   return {
     holds: holds.filter((hold) => held.some(hold.holds)),
@@ -104,6 +104,8 @@ function heldSteps(
 }
 
 const isRemoval = (step: Step): boolean => step.verb !== "grant";
+/** Who is turned away at the door has lost nothing. */
+const isLoss = (step: Step): boolean => isRemoval(step) && step.declines !== true;
 
 /** Whoever has a removal that waits is not thrown out beside it: that would take the place all the same. */
 function evictionsOf(held: readonly Step[], removals: readonly Step[]): readonly Step[] {
@@ -252,7 +254,7 @@ function markedHolds(removals: readonly Step[], given: GuardGiven): readonly Hol
     const members = new Set(steps);
     return {
       key,
-      sentence: `${nameOf(first?.place, given)}: ${plural(steps.length, "removal")}: ${first?.hold ?? ""}`,
+      sentence: `${first?.within?.roomName ?? nameOf(first?.place, given)}: ${plural(steps.length, "removal")}: ${first?.hold ?? ""}`,
       holds: (step) => members.has(step),
     };
   });
@@ -285,7 +287,7 @@ function placeHolds(removals: readonly Step[], given: GuardGiven): readonly Hold
     if (own.length === 0 || losing.size <= limit) return [];
     const sentence = overLimit(nameOf(place, given), losing.size, limit, memory.oursDayAgo);
     return [
-      { key: `limit:${place.id}`, sentence, holds: (step) => isRemoval(step) && touches(step, place, given) },
+      { key: `limit:${place.id}`, sentence, holds: (step) => isLoss(step) && touches(step, place, given) },
     ];
   });
 }
@@ -293,28 +295,29 @@ function placeHolds(removals: readonly Step[], given: GuardGiven): readonly Hold
 /** The same over all places of the target; a person counts once. */
 function targetHolds(removals: readonly Step[], given: GuardGiven): readonly Hold[] {
   if (removals.length === 0) return [];
+  const { limits } = given;
   const memories = [...given.memories.values()];
-  const lost = memories.flatMap((memory) => [...memory.removedLastDay]);
-  const losing = new Set([...lost, ...removals.map((step) => step.account)]);
-  const ours = oursInAllDayAgo(memories, lost);
-  const limit = removalLimit(ours, given.limits.minRemovalsPerTarget, given.limits);
-  if (losing.size <= limit) return [];
-  return [
-    {
-      key: "limit:all",
-      sentence: overLimit("All places together", losing.size, limit, ours),
-      holds: isRemoval,
-    },
-  ];
+  const losing = new Set(removals.map((step) => step.account));
+  for (const { removedLastDay } of memories) for (const account of removedLastDay) losing.add(account);
+  const isOver = (ours: number) => losing.size > removalLimit(ours, limits.minRemovalsPerTarget, limits);
+  const largest = Math.max(...memories.map((memory) => memory.oursDayAgo));
+  if (!isOver(largest)) return [];
+  const ours = Math.max(largest, oursInAllDayAgo(memories));
+  if (!isOver(ours)) return [];
+  const limit = removalLimit(ours, limits.minRemovalsPerTarget, limits);
+  const sentence = overLimit("All places together", losing.size, limit, ours);
+  return [{ key: "limit:all", sentence, holds: isLoss }];
 }
 
 /** Nobody is counted twice who is in several places now, and nobody who only came within the day. */
-function oursInAllDayAgo(memories: readonly PlaceMemory[], lost: readonly Account[]): number {
-  const now = memories.flatMap((memory) =>
-    [...memory.grants.values()].filter((grant) => grant.origin !== "found").map((grant) => grant.account),
-  );
+function oursInAllDayAgo(memories: readonly PlaceMemory[]): number {
+  const accounts = new Set<Account>();
+  for (const { grants, removedLastDay } of memories) {
+    for (const account of removedLastDay) accounts.add(account);
+    for (const [account, { origin }] of grants) if (origin !== "found") accounts.add(account);
+  }
   const dayAgo = memories.reduce((sum, memory) => sum + memory.oursDayAgo, 0);
-  return Math.min(new Set([...now, ...lost]).size, dayAgo);
+  return Math.min(accounts.size, dayAgo);
 }
 
 const overLimit = (name: string, losing: number, limit: number, ours: number): string =>

@@ -98,6 +98,10 @@ export interface Place {
   readonly graceDays: number;
   readonly strangers: "keep" | "remove";
   readonly adopt: boolean;
+  /** A space: whoever is taken out of it is taken out of all rooms in it, not only of those that open to its members. */
+  readonly cascade?: true;
+  /** A room: the knock of somebody who is linked and not entitled is declined; otherwise it is left for a person. */
+  readonly knock?: "decline";
   /** A Fanvue list that is filled from the holders of a Discord role: then there are no rules. */
   readonly mirrors?: RoleId;
 }
@@ -248,6 +252,18 @@ export interface Reason {
   readonly remedy: string;
 }
 
+/**
+ * A room (or a space) whose members are there by a space: it opens to the space's members, or to those of another such
+ * room, or it lies in a space that hands removals on.
+ */
+export interface SpaceRoom {
+  readonly placeId: PlaceId;
+  readonly name: string;
+  readonly isSpace: boolean;
+  readonly members: ReadonlyMap<Account, Standing>;
+  readonly opensTo: ReadonlySet<PlaceId>;
+}
+
 export type PlaceState =
   | {
       readonly placeId: PlaceId;
@@ -258,6 +274,10 @@ export type PlaceState =
       readonly coverage: "everybody" | "linked";
       /** What the operator should know of this place, each with its remedy. */
       readonly warnings: readonly string[];
+      /** Places whose members may enter this one without an invitation. */
+      readonly opensTo?: ReadonlySet<PlaceId>;
+      /** Of a space, the rooms that go with it; undefined for what is no space. */
+      readonly rooms?: readonly SpaceRoom[];
     }
   | { readonly unreadable: Reason };
 export type ReadablePlace = Exclude<PlaceState, { unreadable: Reason }>;
@@ -329,6 +349,18 @@ export interface Step {
   readonly hold?: string;
   /** Asked for by the fan or the operator (unlink, `links remove`): limits don't count it. */
   readonly requested?: boolean;
+  /** In a space: goes before the account's other steps of this kind, since rooms open to the space's members. */
+  readonly isSpace?: true;
+  /** A removal from a room that goes with a space, which is `place`. */
+  readonly within?: {
+    readonly roomName: string;
+    /** The account stays in the room unless the rules of all of these say no: they let it in there, too. */
+    readonly unless: readonly Place[];
+    /** The room is a place of the config itself, with rules of its own. */
+    readonly isPlace: boolean;
+  };
+  /** Declines a knock: nobody loses anything by it, so limits don't count it. */
+  readonly declines?: true;
 }
 
 /** Why an account is left as it is although the wish differs, or is worth a line. */
@@ -349,7 +381,10 @@ export interface Skip {
     | "absent"
     | "stranger"
     | "refused before"
-    | "unreadable";
+    | "unreadable"
+    | "may enter"
+    | "knocking"
+    | "stranger knocking";
   readonly because: string;
 }
 

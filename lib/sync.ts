@@ -21,6 +21,11 @@ export const syncOptions = {
     description: "this place only, as the config names it",
   },
   fan: { type: "string", value: "UUID", description: "this fan only: gives what is due, takes nothing away" },
+  "take-back": {
+    type: "string",
+    value: "PLACE",
+    description: "take back what was given in a place that the config no longer names",
+  },
   approve: {
     type: "string",
     value: "HASH",
@@ -40,7 +45,7 @@ export interface SyncScript {
 /** Runs one sync from its options to its report. Throws OperatorErrors for what stops it before its first step. */
 export async function sync(context: Context<typeof syncOptions>, script: SyncScript): Promise<ExitCode> {
   const { options, config, dataDir, log, signal, progress, print } = context;
-  if (script.places.length === 0)
+  if (script.places.length === 0 && options["take-back"] === undefined)
     return nothingToDo(context, `The config names no places for ${script.script}`);
   const dryRun = options["dry-run"];
   const chosen = choosePlaces(script.places, options.only);
@@ -54,6 +59,7 @@ export async function sync(context: Context<typeof syncOptions>, script: SyncScr
     chosen,
     fan,
     approve: options.approve,
+    takeBack: options["take-back"],
     dryRun,
     config,
     fanvue,
@@ -111,16 +117,10 @@ function chooseFan(text: string | undefined): FanId | undefined {
   );
 }
 
-function refuseMixture({
-  fan,
-  approve,
-}: {
-  readonly fan: string | undefined;
-  readonly approve: string | undefined;
-}): void {
-  if (fan === undefined || approve === undefined) return;
-  throw new BadInputError(
-    "--fan and --approve do not go together: a run for one fan takes nothing away.",
-    "Use --approve alone.",
-  );
+const oneAtATime = ["fan", "approve", "take-back"] as const;
+
+function refuseMixture(options: Context<typeof syncOptions>["options"]): void {
+  const [first, second] = oneAtATime.filter((name) => options[name] !== undefined);
+  if (first === undefined || second === undefined) return;
+  throw new BadInputError(`--${first} and --${second} do not go together.`, "Give one of them at a time.");
 }

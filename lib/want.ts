@@ -16,7 +16,7 @@ import {
   type Want,
   type Wish,
 } from "./model.ts";
-import { anyOf, dayOf, evaluate, rulesHash } from "./rules.ts";
+import { anyOf, dayOf, evaluate, ruleKey } from "./rules.ts";
 
 // ---- Links ------------------------------------------------------------------------------------------------------
 
@@ -167,7 +167,7 @@ export function wantFromRules(given: {
   const known = new Map<string, ReadonlyMap<Account, Wish>>();
   return new Map(
     places.map((place) => {
-      const key = rulesHash(place);
+      const key = place.rules.map(ruleKey).join("\n");
       const wishes = known.get(key) ?? wishesBy(place.rules);
       known.set(key, wishes);
       return [place, wishes];

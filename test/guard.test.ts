@@ -89,6 +89,7 @@ function givenBy(data: z.infer<typeof caseSchema>): GuardGiven {
 }
 
 function stepOf(line: string, placeNamed: (id: string) => Place): Step {
+  // "revoke space ana in lounge": out of a room that goes with the space.
   const [verb, id = "", name = "", mark = "", ...rest] = line.split(" ");
   if (verb !== "grant" && verb !== "revoke" && verb !== "evict") throw new Error(`no verb: ${line}`);
   return {
@@ -101,8 +102,12 @@ function stepOf(line: string, placeNamed: (id: string) => Place): Step {
     basis: [],
     ...(mark === "hold:" ? { hold: rest.join(" ") } : {}),
     ...(mark === "requested" ? { requested: true } : {}),
+    ...(mark === "declines" ? { declines: true } : {}),
+    ...(mark === "in" ? { placeId: placeIdOf(rest[0] ?? ""), within: withinOf(rest[0] ?? "") } : {}),
   };
 }
+
+const withinOf = (roomName: string) => ({ roomName, unless: [], isPlace: false });
 
 function skipOf(line: string, placeNamed: (id: string) => Place): Skip {
   const [id = "", name = "", ...why] = line.split(" ");

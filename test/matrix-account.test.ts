@@ -106,7 +106,6 @@ test("the homeserver's clock is compared with ours", async (t) => {
       userId: mxid(bot.id),
       accessToken: bot.token,
       places: [],
-      roomOptions: new Map(),
     },
     { log: pino({ level: "silent" }), signal: new AbortController().signal },
   );

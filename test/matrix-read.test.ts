@@ -158,7 +158,10 @@ test("levels that old rooms hold as text are understood", async (t) => {
   const { world, bot, owner, newRoom, readRoom } = await startHome(t);
   const room = newRoom({ version: "9" });
   world.setLevels(room, { invite: "50", kick: " 50", users: { [bot]: "75", [owner]: "100" } });
-  assert.equal(readable(await readRoom(room)).placeId, room);
+  assert.deepEqual(readable(await readRoom(room)).members.get(owner), {
+    is: "in",
+    untouchable: "has power level 100, the bot 75",
+  });
 });
 
 test("power levels that make no sense make the room unreadable instead of being guessed", async (t) => {

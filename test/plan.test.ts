@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { z } from "zod";
-import type { Account, FanId, Observations, Plan, Platform } from "../lib/model.ts";
+import type { Account, FanId, Grant, Observations, Plan, Platform } from "../lib/model.ts";
 import { confirmRemovals, confirmSteps, evidenceNeeded } from "../lib/plan/confirm.ts";
 import { diff } from "../lib/plan/diff.ts";
 import { resolveLinks, wantFromRules, type ResolvedLinks } from "../lib/want.ts";
@@ -12,6 +12,7 @@ import {
   loadCases,
   nameOfAccount,
   nameOfFan,
+  placeIdOf,
   placesSchema,
   showSkip,
   showStep,
@@ -32,6 +33,8 @@ const circumstances = {
   places: placesSchema,
   protected: names.default([]),
   unreadableSince: z.record(z.string(), time).default({}),
+  /** Accounts on record in rooms that go with spaces, by room. */
+  leftBehind: z.record(z.string(), names).default({}),
   expect: expectedSchema,
 };
 
@@ -76,6 +79,7 @@ describe("the steps between what is wanted and what is there", () => {
         protectedAccounts: new Set(data.protected.map(accountOf)),
         unreadableSinceMs: sinceOf(data.unreadableSince),
         unknownAfterDays: 7,
+        leftBehind: leftBehindOf(data.leftBehind),
         nowMs: data.now,
       });
       assert.deepEqual(show(plan), data.expect);
@@ -84,6 +88,24 @@ describe("the steps between what is wanted and what is there", () => {
 
 const sinceOf = (since: Record<string, number>) =>
   new Map(Object.entries(since).map(([name, timeMs]) => [fanOf(name), timeMs]));
+
+const leftBehindOf = (rooms: Record<string, string[]>) =>
+  new Map(
+    Object.entries(rooms).map(([room, accounts]) => [
+      placeIdOf(room),
+      new Map(accounts.map((name) => [accountOf(name), leftGrant(room, name)])),
+    ]),
+  );
+
+const leftGrant = (room: string, name: string): Grant => ({
+  placeId: placeIdOf(room),
+  account: accountOf(name),
+  fans: [fanOf(name)],
+  origin: "granted",
+  basis: [],
+  sinceMs: 0,
+  settled: false,
+});
 
 const confirmSchema = z.strictObject({
   ...circumstances,

@@ -181,7 +181,7 @@ test("books are remembered with all that ever stood in them", async (t) => {
   });
 });
 
-test("inviting again forgets departures of that account on that platform", async (t) => {
+test("inviting again ends the departures of that account on that platform", async (t) => {
   await inDatabase(t, (sql) => {
     const nothing = {
       adopt: [],
@@ -197,7 +197,13 @@ test("inviting again forgets departures of that account on that platform", async
     assert.equal(inviteAgain(sql, "matrix", ana, nowMs), 0);
     assert.equal(inviteAgain(sql, "discord", bo, nowMs), 0);
     const { departures } = loadPlaceMemory(sql, "matrix", room, room, nowMs);
-    assert.deepEqual([...departures.keys()], [bo]);
+    assert.deepEqual(
+      [...departures.values()].map(({ account, endedAtMs }) => [account, endedAtMs]),
+      [
+        [ana, nowMs],
+        [bo, undefined],
+      ],
+    );
   });
 });
 

@@ -1,6 +1,6 @@
 /** The whole config from the plain values of its file. */
 import type * as z from "zod";
-import { deafKeys, warnOfDeafKeys } from "./deaf.ts";
+import { warnOfDeafKeys } from "./deaf.ts";
 import type { Findings } from "./findings.ts";
 import { readListSync } from "./list-sync.ts";
 import * as oddities from "./oddities.ts";
@@ -85,14 +85,14 @@ function findOddities(raw: Raw, findings: Findings): void {
   oddities.warnOfPlaceholders(raw, findings);
   oddities.warnOfEveryone(raw, findings);
   oddities.warnOfCleartext(raw, findings);
-  warnOfDeafKeys(raw, deafKeys, [], findings);
+  warnOfDeafKeys(raw, findings);
 }
 
 /** Roles are read, and their faults told, even where the section discord cannot be used. */
 function readDiscord(raw: Raw, read: Read, findings: Findings): DiscordConfig | undefined {
   const discord = read("discord", sections.discordSection);
   const autoJoin = read("auto_join", sections.autoJoinSection) ?? { enabled: false, roles: [] };
-  const places = readPlaces("discord", raw["roles"], findings).map(({ place }) => place);
+  const places = readPlaces("discord", raw["roles"], findings);
   if (discord === undefined) return undefined;
   oddities.warnOfJoinWithoutOauth(
     { enabled: autoJoin.enabled, oauth: discord.oauth !== undefined },
@@ -103,13 +103,8 @@ function readDiscord(raw: Raw, read: Read, findings: Findings): DiscordConfig | 
 
 function readMatrix(raw: Raw, read: Read, findings: Findings): MatrixConfig | undefined {
   const matrix = read("matrix", sections.matrixSection);
-  const rooms = readPlaces("matrix", raw["rooms"], findings);
-  if (matrix === undefined) return undefined;
-  return {
-    ...matrix,
-    places: rooms.map(({ place }) => place),
-    roomOptions: new Map(rooms.map(({ place, roomOptions }) => [place.id, roomOptions])),
-  };
+  const places = readPlaces("matrix", raw["rooms"], findings);
+  return matrix && { ...matrix, places };
 }
 
 function readLink(read: Read, discord: DiscordConfig | undefined): LinkConfig {

@@ -1,11 +1,9 @@
 /** Roles and rooms as places: a rule, a list of rules, or a map with `rules`. */
 import * as z from "zod";
 import type { OnExpiry, Place, Rule } from "../model.ts";
-import { deafPlaceKeys, warnOfDeafKeys } from "./deaf.ts";
 import type { Findings, Path } from "./findings.ts";
 import { contentId, contentOddity, listId, listOddity, listType } from "./lists.ts";
 import { roleId, room } from "./sections.ts";
-import type { RoomOptions } from "./shape.ts";
 import {
   cents,
   choice,
@@ -22,17 +20,8 @@ import {
 
 type PlaceTarget = "discord" | "matrix";
 
-export interface ConfiguredPlace {
-  readonly place: Place;
-  readonly roomOptions: RoomOptions;
-}
-
 /** All roles, or all rooms, of a config. */
-export function readPlaces(
-  target: PlaceTarget,
-  raw: unknown,
-  findings: Findings,
-): readonly ConfiguredPlace[] {
+export function readPlaces(target: PlaceTarget, raw: unknown, findings: Findings): readonly Place[] {
   const { key, asId } = placeSections[target];
   if (raw === undefined) return [];
   if (!isMap(raw)) {
@@ -56,25 +45,23 @@ interface Written {
 }
 
 /** One place by its configured id; undefined, with faults noted, where it cannot be used. */
-function readPlace(target: PlaceTarget, id: string, written: Written): ConfiguredPlace | undefined {
+function readPlace(target: PlaceTarget, id: string, written: Written): Place | undefined {
   const { path, findings } = written;
   const parts = placeParts(written);
   if (parts === undefined) return undefined;
   const options = findings.parse(placeOptions[target], parts.options, path);
   const rules = parts.rules.flatMap(({ rule, at }) => readRule(rule, at, findings) ?? []);
   if (options === undefined) return undefined;
-  warnOfDeafKeys(parts.options, deafPlaceKeys, path, findings);
   return {
-    place: {
-      target,
-      id,
-      rules,
-      onExpiry: options.on_expiry ?? "revoke",
-      graceDays: options.grace_days ?? 0,
-      strangers: options.strangers ?? "keep",
-      adopt: options.adopt ?? true,
-    },
-    roomOptions: { cascade: options.cascade ?? false, knock: options.knock ?? "leave" },
+    target,
+    id,
+    rules,
+    onExpiry: options.on_expiry ?? "revoke",
+    graceDays: options.grace_days ?? 0,
+    strangers: options.strangers ?? "keep",
+    adopt: options.adopt ?? true,
+    ...(options.cascade === true ? { cascade: true } : {}),
+    ...(options.knock === "decline" ? { knock: "decline" } : {}),
   };
 }
 

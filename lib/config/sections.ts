@@ -109,7 +109,7 @@ export const discordSection = section({
 });
 
 export const matrixSection = section({ homeserver: webAddress, user_id: mxid, access_token: text }).transform(
-  (written): Omit<MatrixConfig, "places" | "roomOptions"> => ({
+  (written): Omit<MatrixConfig, "places"> => ({
     homeserver: written.homeserver,
     userId: written.user_id,
     accessToken: written.access_token,

@@ -49,15 +49,6 @@ export interface MatrixConfig {
   readonly accessToken: string;
   /** The configured rooms and spaces, as places. */
   readonly places: readonly Place[];
-  /** What only rooms have, by the place's `id`. */
-  readonly roomOptions: ReadonlyMap<string, RoomOptions>;
-}
-
-export interface RoomOptions {
-  /** A space hands its members on to the rooms in it. */
-  readonly cascade: boolean;
-  /** What becomes of a knock by somebody who is not entitled: declined, or left for a person to answer. */
-  readonly knock: "decline" | "leave";
 }
 
 /** One entry of list_sync: a Fanvue list kept equal to a Discord role or a Matrix room. */

@@ -24,7 +24,7 @@ import {
   type Role,
 } from "./guild.ts";
 import type { DiscordRest } from "./rest.ts";
-import { botOf, manageableRole, standingIn, type Touch } from "./standing.ts";
+import { botOf, dangersOf, manageableRole, standingIn, type Touch } from "./standing.ts";
 
 export interface ReadRequest {
   readonly rest: DiscordRest;
@@ -85,7 +85,7 @@ function stateOf(place: Place, census: Census, linked: readonly DiscordUserId[],
     name: role.name,
     members,
     coverage: census.coverage,
-    warnings: census.warnings,
+    warnings: [...census.warnings, ...dangersOf(role)],
   };
 }
 

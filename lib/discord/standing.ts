@@ -85,6 +85,16 @@ function hindrance(role: Role, onExpiry: OnExpiry, bot: Bot): Reason | undefined
   return undefined;
 }
 
+/** What a role for fans should not carry: power over others. */
+export function dangersOf(role: Role): readonly string[] {
+  const carried = staffPermissions.filter(([, bit]) => (role.permissions & bit) !== 0n);
+  if (carried.length === 0) return [];
+  const words = carried.map(([name]) => name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, " ")).join(", ");
+  return [
+    `The role "${role.name}" carries ${words}, and whoever is given it has that power. Switch it off for this role in Server Settings, Roles.`,
+  ];
+}
+
 // ---- People -----------------------------------------------------------------------------------------------------
 
 const staffPermissions = Object.entries(PermissionFlagsBits).filter(([name]) =>

@@ -32,6 +32,8 @@ export interface Lanes {
   startMs(waiting: Waiting): number | undefined;
   started(waiting: Waiting): void;
   ended(waiting: Waiting): void;
+  /** It will not be started again, whatever came of it. */
+  over(waiting: Waiting): void;
   /** It was done: whoever was limited before was so for themselves. */
   succeeded(waiting: Waiting): void;
   limited(waiting: Waiting, waitMs: number): void;
@@ -52,6 +54,12 @@ export function createLanes(patienceMs: number): Lanes {
   const lanes = new Map<string, Lane>();
   /** One step per member and room at a time. */
   const busy = new Set<string>();
+  /** Removals from spaces that are not over, by member: until then, who is out of a room could walk back in. */
+  const inSpaces = new Map<Account, readonly Waiting[]>();
+  const waitsForSpace = (waiting: Waiting): boolean => {
+    const [first] = waiting.step.verb === "revoke" ? (inSpaces.get(waiting.step.account) ?? []) : [];
+    return first !== undefined && first !== waiting;
+  };
   const memberOf = ({ step }: Waiting) => `${step.placeId} ${step.account}`;
 
   const laneOf = ({ step }: Waiting): Lane => {
@@ -69,11 +77,18 @@ export function createLanes(patienceMs: number): Lanes {
   const earliestMs = (waiting: Waiting) => Math.max(waiting.notBeforeMs, laneOf(waiting).notBeforeMs);
 
   return {
-    wait: (step) => ({ step, notBeforeMs: 0, deadlineMs: Number.POSITIVE_INFINITY }),
+    wait(step) {
+      const waiting = { step, notBeforeMs: 0, deadlineMs: Number.POSITIVE_INFINITY };
+      const { account, verb, isSpace } = step;
+      if (verb === "revoke" && isSpace === true)
+        inSpaces.set(account, [...(inSpaces.get(account) ?? []), waiting]);
+      return waiting;
+    },
     startMs(waiting) {
       const lane = laneOf(waiting);
       const goesAlone = lane.limited.size > 0 || lane.paceMs > 0;
-      if (busy.has(memberOf(waiting)) || (goesAlone && lane.running > 0)) return undefined;
+      if (busy.has(memberOf(waiting)) || waitsForSpace(waiting)) return undefined;
+      if (goesAlone && lane.running > 0) return undefined;
       return earliestMs(waiting);
     },
     started(waiting) {
@@ -83,6 +98,12 @@ export function createLanes(patienceMs: number): Lanes {
     ended(waiting) {
       busy.delete(memberOf(waiting));
       laneOf(waiting).running -= 1;
+    },
+    over(waiting) {
+      const { account } = waiting.step;
+      const left = inSpaces.get(account)?.filter((other) => other !== waiting) ?? [];
+      if (left.length > 0) inSpaces.set(account, left);
+      else inSpaces.delete(account);
     },
     succeeded(waiting) {
       const lane = laneOf(waiting);

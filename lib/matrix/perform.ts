@@ -1,7 +1,10 @@
 /** One step at the homeserver, and what its answer means for the journal. */
-import type { Mxid, Outcome, PlaceState, RoomId, Standing, Step } from "../model.ts";
+import type { Mxid, Outcome, Reason, RoomId, Standing, Step } from "../model.ts";
 import type { Homeserver } from "./homeserver.ts";
+import { deedsIn, hindrance, notJoined } from "./manage.ts";
 import type { Attempt } from "./schedule.ts";
+import type { Room } from "./room.ts";
+import type { Reading } from "./space.ts";
 import type { Answer, Trouble } from "./trouble.ts";
 
 /** Shown to members, so fixed. */
@@ -16,8 +19,8 @@ type Unreachable = Extract<Trouble, { kind: "unreachable" }>;
 export interface PerformDeps {
   readonly homeserver: Homeserver;
   readonly bot: Mxid;
-  /** Reads a step's room as it is now. */
-  readonly readRoom: (step: Step, room: RoomId) => Promise<Answer<PlaceState>>;
+  /** Reads a room as it is now. */
+  readonly readRoom: (room: RoomId) => Promise<Reading>;
   readonly roomOf: (step: Step) => RoomId;
 }
 
@@ -51,15 +54,17 @@ export function createAttempt(deps: PerformDeps): (step: Step) => Promise<Attemp
    * our place or power there, or it concerns this member alone.
    */
   const explain = async (step: Step, room: RoomId, trouble: Refused): Promise<Outcome> => {
-    const answer = await deps.readRoom(step, room);
-    if (!answer.ok) {
+    const reading = await deps.readRoom(room);
+    if (reading.is === "unread") {
       return { step, result: "failed", blame: "service", sentence: trouble.sentence };
     }
-    const state = answer.value;
-    if ("unreadable" in state) return close(step, `${state.unreadable.because} ${state.unreadable.remedy}`);
-    const standing: Standing = state.members.get(step.account) ?? { is: "out" };
-    const isPresent = standing.is === "in" || standing.is === "invited";
-    if (isPresent === (step.verb === "grant")) return { step, result: "done" };
+    const reason =
+      reading.is === "foreign"
+        ? notJoined(nameOf(step), deps.bot)
+        : hindranceOf(step, reading.room, deps.bot);
+    if (reason !== undefined) return close(step, `${reason.because} ${reason.remedy}`);
+    const standing = standingIn(reading, step);
+    if (isThere(standing, step) === (step.verb === "grant")) return { step, result: "done" };
     if (standing.is === "banned") {
       return { step, result: "refused", code: "banned", sentence: "The account is banned from the room." };
     }
@@ -90,6 +95,25 @@ export function createAttempt(deps: PerformDeps): (step: Step) => Promise<Attemp
     return { step, result: "failed", blame: "member", sentence: trouble.sentence };
   };
 }
+
+const nameOf = ({ within, place }: Step): string => within?.roomName ?? place.id;
+
+function hindranceOf({ within, place, placeId }: Step, room: Room, bot: Mxid): Reason | undefined {
+  const isPlace = within === undefined;
+  return hindrance(room, {
+    bot,
+    name: room.title ?? place.id,
+    configuredId: isPlace ? place.id : placeId,
+    deeds: isPlace ? deedsIn(place) : ["remove members"],
+  });
+}
+
+const standingIn = (reading: Reading, { account }: Step): Standing =>
+  (reading.is === "room" ? reading.room.members.get(account) : undefined) ?? { is: "out" };
+
+/** A knock is there to be declined, and none is there for one who is to be invited. */
+const isThere = ({ is }: Standing, { verb }: Step): boolean =>
+  is === "in" || is === "invited" || (is === "knocking" && verb !== "grant");
 
 const serverOf = (account: string) => account.slice(account.indexOf(":") + 1);
 

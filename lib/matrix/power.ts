@@ -12,8 +12,12 @@ export interface Power {
   readonly usersDefault: number;
   readonly inviteLevel: number;
   readonly kickLevel: number;
+  /** From this level on one may change who gets in: the join rule or the levels themselves. */
+  readonly settingsLevel: number;
   readonly roomVersion: string;
 }
+
+const settings = ["m.room.join_rules", "m.room.power_levels"];
 
 /** Versions that are no plain number are somebody's experiment; they get the newest rules. */
 export const versionNumber = (version: string): number =>
@@ -34,7 +38,9 @@ export function readPower(create: StateEvent | undefined, levels: StateEvent | u
   const number = versionNumber(roomVersion);
   const isPrivileged = number >= firstVersionWithPrivilegedCreators;
   const creators = new Set<string>(isPrivileged ? [create.sender, ...others] : [creator ?? create.sender]);
-  const { users, users_default: usersDefault, invite: inviteLevel, kick: kickLevel } = parsed.data;
+  const { users, users_default: usersDefault, invite: inviteLevel, kick: kickLevel, events } = parsed.data;
+  const stateLevel = parsed.data.state_default ?? (levels === undefined ? 0 : 50);
+  const settingsLevel = Math.min(...settings.map((type) => events[type] ?? stateLevel));
   const given = new Map(Object.entries(users));
 
   const levelOf = (account: Mxid): number => {
@@ -42,5 +48,8 @@ export function readPower(create: StateEvent | undefined, levels: StateEvent | u
     if (levels === undefined) return creators.has(account) ? 100 : 0;
     return given.get(account) ?? usersDefault;
   };
-  return { known: true, value: { levelOf, usersDefault, inviteLevel, kickLevel, roomVersion } };
+  return {
+    known: true,
+    value: { levelOf, usersDefault, inviteLevel, kickLevel, settingsLevel, roomVersion },
+  };
 }

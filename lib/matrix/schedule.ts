@@ -72,6 +72,7 @@ export async function* schedule(
     }
     state.running -= 1;
     lanes.ended(news.waiting);
+    if (news.of === "thrown" || news.attempt.result !== "limited") lanes.over(news.waiting);
     if (news.of === "thrown") return brokenOff(news.waiting.step, news.error);
     if (news.attempt.result === "limited") {
       lanes.limited(news.waiting, news.attempt.waitMs);
@@ -110,6 +111,7 @@ function dropHopeless(waiting: Set<Waiting>, lanes: Lanes, isEnding: boolean): r
     const waitMs = lanes.hopelessMs(one);
     if (!isEnding && waitMs === undefined) return [];
     waiting.delete(one);
+    lanes.over(one);
     const sentence = isEnding ? "The run ended before its turn." : waitSentence(waitMs ?? 0);
     return [{ step: one.step, result: "dropped", sentence }];
   });

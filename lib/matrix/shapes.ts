@@ -1,6 +1,6 @@
 /** The JSON of the homeserver that we rely on; anything beside it is tolerated and dropped. */
 import { z } from "zod";
-import { parseMxid, parseRoomId, type Mxid } from "../model.ts";
+import { parseMxid, parseRoomId, type Mxid, type RoomId } from "../model.ts";
 
 const content = z.record(z.string(), z.unknown());
 
@@ -36,6 +36,9 @@ const level = z.union([
 export const powerLevelsContent = z.object({
   users: z.record(z.string(), level).default({}),
   users_default: level.default(0),
+  // For a warning only: what cannot be understood here makes no room unreadable.
+  events: z.record(z.string(), level).catch({}),
+  state_default: level.optional().catch(undefined),
   invite: level.default(0),
   kick: level.default(50),
 });
@@ -53,6 +56,20 @@ export const memberContent = z.object({ membership: z.string() });
 export function textIn(event: StateEvent | undefined, key: string): string | undefined {
   const value = event?.content[key];
   return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+const servers = z.array(z.string()).min(1);
+const condition = z.object({ type: z.literal("m.room_membership"), room_id: z.string() });
+
+/** The room that a space's child event names, while it still names a server to join by. */
+export function childIn(event: StateEvent): RoomId | undefined {
+  return servers.safeParse(event.content["via"]).success ? parseRoomId(event.state_key) : undefined;
+}
+
+/** The rooms whose members a join rule lets in; conditions of other types are somebody's experiment. */
+export function allowedIn(joinRules: StateEvent | undefined): readonly RoomId[] {
+  const allow = z.array(z.unknown()).safeParse(joinRules?.content["allow"]);
+  return (allow.data ?? []).flatMap((one) => parseRoomId(condition.safeParse(one).data?.room_id ?? "") ?? []);
 }
 
 /** The members' events of a room's state with their user ids; ids that nobody can have are left out. */

@@ -2,24 +2,13 @@
 import type { MatrixConfig } from "../config/shape.ts";
 import { PlatformError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import {
-  parseRoomAlias,
-  parseRoomId,
-  type Place,
-  type PlaceState,
-  type Reason,
-  type RoomId,
-  type Step,
-  type Target,
-} from "../model.ts";
+import { parseRoomId, type RoomId, type Step, type Target } from "../model.ts";
 import { openHomeserver, type Homeserver } from "./homeserver.ts";
 import { createAttempt } from "./perform.ts";
-import { notJoined, placeStateOf } from "./room.ts";
+import { createReader } from "./read.ts";
 import { schedule } from "./schedule.ts";
 import { defaultTimes, type Times } from "./times.ts";
-import type { Answer, Trouble } from "./trouble.ts";
 
-const roomsAtOnce = 4;
 const stepsAtOnce = 4;
 
 export interface MatrixDeps {
@@ -42,22 +31,17 @@ export function openMatrix(config: MatrixConfig, deps: MatrixDeps): Target {
   let checked: Promise<void> | undefined;
   const checkOnce = () => (checked ??= checkAccount(homeserver, config));
 
-  const readRoom = async (place: Place, room: RoomId): Promise<Answer<PlaceState>> => {
-    const answer = await homeserver.fetchState(room);
-    if (answer.ok) {
-      return { ok: true, value: placeStateOf(answer.value, { room, place, bot: config.userId }) };
-    }
-    const { trouble } = answer;
-    if (trouble.kind !== "refused") return answer;
-    if (trouble.status !== 403 && trouble.status !== 404) return answer;
-    return { ok: true, value: { unreadable: notJoined(place.id, config.userId) } };
-  };
-
+  const reader = createReader({
+    homeserver,
+    bot: config.userId,
+    configured: config.places,
+    signal,
+  });
   const attempt = createAttempt({
     homeserver,
     bot: config.userId,
     roomOf: roomOfStep,
-    readRoom: (step, room) => readRoom(step.place, room),
+    readRoom: (room) => reader.readRoom(room),
   });
 
   return {
@@ -66,19 +50,7 @@ export function openMatrix(config: MatrixConfig, deps: MatrixDeps): Target {
     async read(places) {
       signal.throwIfAborted();
       await checkOnce();
-      const located = await inParallel(places, roomsAtOnce, async (place) => {
-        signal.throwIfAborted();
-        return { place, room: await locate(homeserver, place) };
-      });
-      const states = await inParallel(located, roomsAtOnce, async ({ place, room }) => {
-        signal.throwIfAborted();
-        if (typeof room !== "string") return [place, { unreadable: room }] as const;
-        const twins = located.filter((other) => other.room === room && other.place !== place);
-        if (twins.length > 0) return [place, { unreadable: sameRoom(place, room, twins) }] as const;
-        const answer = await readRoom(place, room);
-        return [place, answer.ok ? answer.value : { unreadable: notRead(place, answer.trouble) }] as const;
-      });
-      return new Map<Place, PlaceState>(states);
+      return reader.readPlaces(places);
     },
     async *perform(steps) {
       await checkOnce();
@@ -106,54 +78,8 @@ async function checkAccount(homeserver: Homeserver, config: MatrixConfig): Promi
   }
 }
 
-async function locate(homeserver: Homeserver, place: Place): Promise<RoomId | Reason> {
-  const room = parseRoomId(place.id);
-  if (room !== undefined) return room;
-  const alias = parseRoomAlias(place.id);
-  if (alias === undefined) {
-    const because = `"${place.id}" is neither a room id nor a room alias.`;
-    return { because, remedy: "Write an id such as !abc:example.org or an alias such as #vip:example.org." };
-  }
-  const answer = await homeserver.fetchRoomId(alias);
-  if (answer.ok) return answer.value;
-  if (answer.trouble.kind !== "refused" || answer.trouble.status !== 404) {
-    return notRead(place, answer.trouble);
-  }
-  const remedy = `Check the alias, or write the room's id (it begins with "!") instead.`;
-  return { because: `No room has the alias ${place.id}.`, remedy };
-}
-
-const notRead = (place: Place, trouble: Trouble): Reason => ({
-  because: `The room ${place.id} could not be read. ${trouble.sentence}`,
-  remedy: "Nothing was changed there; the next run tries again.",
-});
-
-/** Two sets of rules for one room would let in by one and remove by the other. */
-function sameRoom(place: Place, room: RoomId, twins: readonly { readonly place: Place }[]): Reason {
-  const others = twins.map((twin) => twin.place.id).join(" and ");
-  return {
-    because: `${place.id} and ${others} are one and the same room (${room}).`,
-    remedy: "Write all its rules under one of them: any rule of a place lets in.",
-  };
-}
-
 function roomOfStep(step: Step): RoomId {
   const room = parseRoomId(step.placeId);
   if (room === undefined) throw new Error(`the step's place ${step.placeId} is no Matrix room`);
   return room;
-}
-
-/** Keeps the order of `items`. The first error ends it. */
-async function inParallel<Item, Result>(
-  items: readonly Item[],
-  atOnce: number,
-  work: (item: Item) => Promise<Result>,
-): Promise<readonly Result[]> {
-  const results: Result[] = [];
-  const entries = items.entries();
-  const worker = async () => {
-    for (const [index, item] of entries) results[index] = await work(item);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-  return results;
 }

@@ -16,7 +16,8 @@ import type {
 import { anyOf, confirm, dayOf, evidenceNeededFor, type Basis, type EvidenceNeeded } from "../rules.ts";
 import { verdictOfLinks, type ResolvedLinks } from "../want.ts";
 import { dayMs, longUnreadable } from "./diff.ts";
-import { sortSteps } from "./evict.ts";
+import { settleEvictions, sortSteps } from "./evict.ts";
+import { isStranger } from "./spaces.ts";
 
 export interface ConfirmGiven {
   /** The want of the plan (all configured places of the target). */
@@ -59,37 +60,46 @@ export function evidenceNeeded(plan: Plan, given: Pick<ConfirmGiven, "want" | "f
   return evidenceNeededFor([...bySteps, ...byEnds], facts);
 }
 
-/** An eviction ends every place of the target. */
+/** An eviction ends every place of the target, and a removal from a room of a space whatever lets in there. */
 const placesEndedBy = (step: Step, want: Want): readonly Place[] =>
-  step.verb === "evict" ? [...want.keys()] : [step.place];
+  step.verb === "evict" ? [...want.keys()] : [step.place, ...(step.within?.unless ?? [])];
 
 // ---- Judging again ----------------------------------------------------------------------------------------------
 
-/** The plan with those removals only that the evidence bears out; the others become skips. */
+/** The plan with those removals only that the evidence bears out; the others become skips. Evictions are merged. */
 export function confirmRemovals(plan: Plan, given: ConfirmGiven): Confirmed {
-  const unreadable = new Set(unreadableInWant(given.want));
+  const { want, memories } = given;
+  const unreadable = new Set(unreadableInWant(want));
   const judge = judgeAgain(given, (fan) => unreadable.add(fan));
-  const { steps, skips } = judgeSteps(plan.steps, judge, given);
+  const judged = plan.steps.map((step) => (step.verb === "grant" ? step : judgeStep(step, judge, given)));
+  const skips = onceEach([...plan.skips, ...judged.filter((it) => "why" in it)]);
+  const steps = settleEvictions(
+    judged.filter((it) => "verb" in it),
+    { skips, planned: new Set(plan.observations.keys()), want, memories, isOver: isOverBy(judge) },
+  );
   const observations = new Map(
     [...plan.observations].map(([place, seen]) => [place, borneOut(place, seen, judge)]),
   );
-  const seenAgain = [...given.unreadableSinceMs.keys()].filter((fan) => isTold(fan, given));
+  const toldAgain = [...given.unreadableSinceMs.keys()].filter((fan) => isTold(fan, given));
   return {
-    plan: { steps: sortSteps(steps), skips: [...plan.skips, ...skips], observations },
+    plan: { steps: sortSteps(steps), skips, observations },
     unreadableFans: unreadable,
-    readableFans: new Set(seenAgain.filter((fan) => !unreadable.has(fan))),
+    readableFans: new Set(toldAgain.filter((fan) => !unreadable.has(fan))),
   };
 }
 
 /** Which of the steps still stand as they are: for removals whose turn comes late, with evidence read once more. */
 export function confirmSteps(steps: readonly Step[], given: ConfirmGiven): ReadonlySet<Step> {
   const judge = judgeAgain(given, () => undefined);
-  return new Set(
-    steps.filter((step) => {
-      const judged = step.verb === "grant" ? step : judgeStep(step, judge, given);
-      return "verb" in judged && judged.verb === step.verb && judged.hold === step.hold;
-    }),
-  );
+  const isOver = isOverBy(judge);
+  const stands = (step: Step) => {
+    const judged = judgeStep(step, judge, given);
+    if (!("verb" in judged) || judged.verb !== step.verb || judged.hold !== step.hold) return false;
+    return (
+      step.verb !== "evict" || placesEndedBy(step, given.want).every((place) => isOver(place, step.account))
+    );
+  };
+  return new Set(steps.filter((step) => step.verb === "grant" || stands(step)));
 }
 
 type Judge = (place: Place, account: Account, unrecorded?: Basis) => Verdict;
@@ -115,22 +125,26 @@ function judgeAgain(given: ConfirmGiven, noteUnreadable: (fan: FanId) => void): 
   };
 }
 
-function judgeSteps(
-  steps: readonly Step[],
-  judge: Judge,
-  given: ConfirmGiven,
-): { readonly steps: Step[]; readonly skips: Skip[] } {
-  const judged = steps.map((step) => (step.verb === "grant" ? step : judgeStep(step, judge, given)));
-  return { steps: judged.filter((it) => "verb" in it), skips: judged.filter((it) => "why" in it) };
-}
+const isOverBy =
+  (judge: Judge) =>
+  (place: Place, account: Account): boolean =>
+    judge(place, account, neverIn).is === "no";
 
 function judgeStep(step: Step, judge: Judge, given: ConfirmGiven): Step | Skip {
   const { place, account } = step;
-  if (given.want.get(place)?.has(account) !== true) return judgeStranger(step, given);
+  const grant = given.memories.get(place)?.grants.get(account);
+  if (isStranger(given.want.get(place)?.get(account), grant)) return judgeStranger(step, given);
+  const otherwise = step.within?.unless.find((other) => !isOverBy(judge)(other, account));
+  if (otherwise !== undefined)
+    return skipOf(
+      step,
+      "unknown",
+      `may be in ${step.within?.roomName ?? ""} by the rules of ${otherwise.id}`,
+    );
   const verdict = judge(place, account, neverIn);
   if (verdict.is === "yes") return skipOf(step, "unknown", `read again: ${verdict.because}`);
   if (verdict.is === "unknown") {
-    const hold = longUnreadable(verdict, given);
+    const hold = step.declines === true ? undefined : longUnreadable(verdict, given);
     return hold === undefined ? skipOf(step, "unknown", verdict.because) : { ...asRevoke(step), hold };
   }
   if (step.requested === true)
@@ -138,9 +152,16 @@ function judgeStep(step: Step, judge: Judge, given: ConfirmGiven): Step | Skip {
   const graceEndsMs = (verdict.endedAtMs ?? 0) + place.graceDays * dayMs;
   if (verdict.endedAtMs !== undefined && graceEndsMs > given.nowMs)
     return skipOf(step, "in grace", `${verdict.because}; keeps access until ${dayOf(graceEndsMs)}`);
-  const borne = { ...step, because: verdict.because };
-  return step.verb === "evict" && !mayEvict(step, judge, given.want) ? asRevoke(borne) : borne;
+  return { ...step, because: verdict.because };
 }
+
+/** Whoever keeps a space keeps the rooms that go with it: that is said once. */
+const onceEach = (skips: readonly Skip[]): readonly Skip[] => {
+  const byText = Map.groupBy(skips, ({ place, account, why, because }) =>
+    [place.id, account, why, because].join("\n"),
+  );
+  return [...byText.values()].flatMap((same) => same.slice(0, 1));
+};
 
 const skipOf = ({ place, account }: Step, why: Skip["why"], because: string): Skip => ({
   place,
@@ -150,12 +171,10 @@ const skipOf = ({ place, account }: Step, why: Skip["why"], because: string): Sk
 });
 const asRevoke = (step: Step): Step => ({ ...step, verb: "revoke" });
 
-const mayEvict = (step: Step, judge: Judge, want: Want): boolean =>
-  placesEndedBy(step, want).every((place) => judge(place, step.account, neverIn).is === "no");
-
 function judgeStranger(step: Step, { links, mirrored }: ConfirmGiven): Step | Skip {
   const { place, account } = step;
-  const linked = links.byAccount.has(account) || mirrored?.get(place)?.has(account) === true;
+  const fans = mirrored?.get(place)?.get(account)?.fans ?? [];
+  const linked = links.byAccount.has(account) || fans.length > 0;
   return linked ? skipOf(step, "unknown", "linked meanwhile") : step;
 }
 

@@ -11,6 +11,7 @@ import {
   type Plan,
   type ReadablePlace,
   type Skip,
+  type SpaceRoom,
   type Standing,
   type Step,
   type Verb,
@@ -19,7 +20,8 @@ import {
   type Wish,
 } from "../model.ts";
 import { dayOf } from "../rules.ts";
-import { settleEvictions, sortSteps } from "./evict.ts";
+import { sortSteps } from "./evict.ts";
+import { entrance, isStranger, placesById, removalsInRooms, type Ground } from "./spaces.ts";
 
 export interface PlanGiven {
   /** Wishes of all configured places of the target: an eviction asks them all, also those that are not in `have`. */
@@ -32,19 +34,22 @@ export interface PlanGiven {
   /** Since when Fanvue has been unable to tell of a fan. */
   readonly unreadableSinceMs: ReadonlyMap<FanId, number>;
   readonly unknownAfterDays: number;
+  /** Grants on record in rooms that go with spaces and are no places. */
+  readonly leftBehind?: Ground["leftBehind"];
   readonly nowMs: number;
 }
 
-/** The whole plan of a run: removals in it are candidates until `confirmRemovals` has seen the evidence. */
+/**
+ * The whole plan of a run, sorted. Its removals are candidates, and its evictions one per place, until
+ * `confirmRemovals` has seen the evidence.
+ */
 export function diff(given: PlanGiven): Plan {
-  const drafts = [...given.have].flatMap(([place, state]) => diffPlace(place, state, given));
+  const ground = { leftBehind: new Map(), ...given, placesById: placesById(given) };
+  const drafts = [...given.have].flatMap(([place, state]) => diffPlace(place, state, ground));
   drafts.sort((a, b) => compareIds(a.placeId, b.placeId));
-  const steps = drafts.flatMap((draft) => draft.steps);
-  const skips = drafts.flatMap((draft) => draft.skips.sort(byAccount));
-  const planned = new Set(drafts.map((draft) => draft.place));
   return {
-    steps: sortSteps(settleEvictions(steps, { ...given, skips, planned })),
-    skips,
+    steps: sortSteps(drafts.flatMap((draft) => draft.steps)),
+    skips: drafts.flatMap((draft) => draft.skips.sort(byAccount)),
     observations: new Map(drafts.map((draft) => [draft.place, observationsOf(draft)])),
   };
 }
@@ -59,7 +64,7 @@ interface Draft {
   readonly placeId: ReadablePlace["placeId"];
   readonly state: ReadablePlace;
   readonly memory: PlaceMemory;
-  readonly given: PlanGiven;
+  readonly given: PlanGiven & Ground;
   readonly steps: Step[];
   readonly skips: Skip[];
   readonly seen: Changeable<Observations>;
@@ -78,7 +83,7 @@ interface Case {
 const nobody: ReadonlyMap<Account, Wish> = new Map();
 const out: Standing = { is: "out" };
 
-function diffPlace(place: Place, state: PlaceState, given: PlanGiven): Draft[] {
+function diffPlace(place: Place, state: PlaceState, given: Draft["given"]): Draft[] {
   const memory = given.memories.get(place);
   if ("unreadable" in state || memory === undefined) return [];
   const { placeId } = state;
@@ -95,16 +100,26 @@ function diffPlace(place: Place, state: PlaceState, given: PlanGiven): Draft[] {
   };
   const draft: Draft = { place, placeId, state, memory, given, steps: [], skips: [], seen };
   const wishes = given.want.get(place) ?? nobody;
-  for (const [account, { fans, verdict }] of wishes) {
+  for (const [account, wish] of wishes) {
+    const grant = memory.grants.get(account);
+    if (isStranger(wish, grant)) continue;
+    const { fans, verdict } = wish;
     const standing = state.members.get(account) ?? out;
     const { is } = standing;
-    const grant = memory.grants.get(account);
     moves[table[verdict.is][is]]({ draft, account, fans, verdict, standing, grant });
   }
   for (const account of memory.grants.keys())
     if (!mayBeIn(state.members.get(account) ?? out)) draft.seen.gone.push(account);
   if (state.coverage === "everybody") lookAtStrangers(draft, wishes);
-  return [draft];
+  return [state.rooms === undefined ? draft : withRooms(draft, state.rooms)];
+}
+
+/** A space goes first, and whoever is taken out of it is taken out of the rooms that go with it. */
+function withRooms(draft: Draft, rooms: readonly SpaceRoom[]): Draft {
+  const own = draft.steps.map((step): Step => ({ ...step, isSpace: true }));
+  const losses = own.filter((step) => step.verb !== "grant" && step.declines !== true);
+  const { steps, skips } = removalsInRooms({ ...draft, rooms }, losses, draft.given);
+  return { ...draft, steps: [...own, ...steps], skips: [...draft.skips, ...skips] };
 }
 
 const isIn = (standing: Standing): boolean => standing.is === "in" || standing.is === "invited";
@@ -135,6 +150,7 @@ type Move =
   | "pending"
   | "grant"
   | "stays out"
+  | "knocks"
   | "departed"
   | "departure over"
   | "take"
@@ -157,7 +173,7 @@ const table: Record<Verdict["is"], Record<Standing["is"], Move>> = {
     in: "take",
     invited: "take",
     out: "nothing",
-    knocking: "nothing",
+    knocking: "knocks",
     absent: "nothing",
     banned: "nothing",
     left: "departure over",
@@ -186,6 +202,7 @@ const moves: Record<Move, (it: Case) => void> = {
   },
   grant: grantUnlessRefused,
   "stays out": skipByStanding,
+  knocks: answerKnock,
   departed,
   "departure over": endDeparture,
   take,
@@ -220,6 +237,11 @@ function grantUnlessRefused(it: Case): void {
     skip(it, "refused before", `${refusal.sentence} Tried again on ${dayOf(refusal.nextTryAtMs)}.`);
     return;
   }
+  const way = it.standing.is === "knocking" ? undefined : entrance(place, account, given);
+  if (way !== undefined) {
+    skip(it, "may enter", `may enter through ${way}`);
+    return;
+  }
   if (memory.lapsedSinceMs.has(account)) draft.seen.entitledAgain.push(account);
   const { because, basis } = verdict;
   draft.steps.push({ verb: "grant", place, placeId, account, fans, because, basis });
@@ -250,6 +272,17 @@ function endDeparture({ draft, account }: Case): void {
   const departure = draft.memory.departures.get(account);
   if (departure === undefined) draft.seen.departed.push(account);
   if (departure?.endedAtMs === undefined) draft.seen.departureEnded.push(account);
+}
+
+/** A knock of somebody who is not entitled is left for a person, unless the place declines it. */
+function answerKnock(it: Case): void {
+  const { draft, account, fans, verdict } = it;
+  const { place, placeId, given } = draft;
+  const { because } = verdict;
+  if (place.knock !== "decline") skip(it, "knocking", because);
+  else if (given.protectedAccounts.has(account)) skip(it, "protected", "on the protected list");
+  else
+    draft.steps.push({ verb: "revoke", place, placeId, account, fans, because, basis: [], declines: true });
 }
 
 // ---- Taking back ------------------------------------------------------------------------------------------------
@@ -336,14 +369,18 @@ function remove(it: Case, marks: Pick<Step, "hold" | "requested">): void {
 
 const strangerHold = "strangers who were here when this place was first applied";
 
-/** Whoever has no link: counted, and taken out where the place says so. They have no fans. */
+/** Strangers are counted, and taken out where the place says so. They have no fans. */
 function lookAtStrangers(draft: Draft, wishes: ReadonlyMap<Account, Wish>): void {
   const { place, placeId, memory } = draft;
   for (const [account, standing] of draft.state.members) {
-    if (wishes.has(account) || memory.grants.has(account) || !isIn(standing)) continue;
+    const isKnock = standing.is === "knocking";
+    if (!isIn(standing) && !isKnock) continue;
+    if (!isStranger(wishes.get(account), memory.grants.get(account))) continue;
     const verdict: Verdict = { is: "no", because: "has no link to a fan" };
     const it: Case = { draft, account, fans: [], verdict, standing, grant: undefined };
-    if (place.strangers === "keep") {
+    if (isKnock) {
+      skip(it, "stranger knocking", verdict.because);
+    } else if (place.strangers === "keep") {
       skip(it, "stranger", verdict.because);
     } else if (!isUntouchable(it)) {
       const hold = memory.rulesHash === undefined ? { hold: strangerHold } : {};

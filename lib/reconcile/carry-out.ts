@@ -1,7 +1,7 @@
 /** The writing half of the pipeline: journal first, then the steps, then what came of them. */
 import { apply } from "../apply.ts";
 import type { Sql } from "../db.ts";
-import type { Place, PlaceState } from "../model.ts";
+import type { Place, PlaceState, SpaceRoom } from "../model.ts";
 import { rulesHash } from "../rules.ts";
 import { exitCodeFor, type Run } from "../report/run.ts";
 import { clearHeld, loadCurrentHeld, saveHeld } from "../store/held.ts";
@@ -18,7 +18,6 @@ import { saveBooks } from "../store/links.ts";
 import { saveObservations, savePlaceApplied } from "../store/places.ts";
 import { acceptSourceSizes, saveUnreadableFans } from "../store/sources.ts";
 import { isPartial, type Job } from "./job.ts";
-import { lookAgainAt } from "./links.ts";
 import type { Planned } from "./make-plan.ts";
 import { runOf } from "./run-of.ts";
 
@@ -29,7 +28,7 @@ export async function carryOut(job: Job, planned: Planned): Promise<Run> {
   const applied = await apply({
     target: job.target,
     steps: planned.guarded.go,
-    look: { stillStands: lookAgainAt(job, planned.links.books), confirmAgain: planned.confirmAgain },
+    look: planned,
     confirmedAtMs: planned.confirmedAtMs,
     confirmationMaxAgeMs: job.config.snapshotMaxAgeMs,
     save: (outcomes) =>
@@ -49,13 +48,13 @@ export async function carryOut(job: Job, planned: Planned): Promise<Run> {
 }
 
 function saveBefore(sql: Sql, job: Job, planned: Planned): RunId {
-  const { confirmed, have, links, snapshot } = planned;
+  const { confirmed, have, links, unreadable } = planned;
   const target = job.target.name;
   const nowMs = job.now();
   saveBooks(sql, links.books.books, nowMs);
   settleOpenSteps(sql, target, (step) => wasDone(step, have), nowMs);
   // An outage says nothing of a single fan.
-  if (snapshot.unreadable.length === 0) {
+  if (unreadable.size === 0) {
     saveUnreadableFans(sql, confirmed.unreadableFans, confirmed.readableFans, nowMs);
   }
   for (const observations of confirmed.plan.observations.values()) {
@@ -108,8 +107,8 @@ function saveAppliedPlaces(sql: Sql, job: Job, { guarded, have }: Planned): void
 
 /** Whether a step of an earlier run that has no outcome shows in what was read now; undefined where its place was not read. */
 function wasDone(step: OpenStep, have: ReadonlyMap<Place, PlaceState>): boolean | undefined {
-  for (const state of have.values()) {
-    if ("unreadable" in state || state.placeId !== step.placeId) continue;
+  for (const state of [...have.values()].flatMap(placeAndRooms)) {
+    if (state.placeId !== step.placeId) continue;
     const standing = state.members.get(step.account)?.is ?? "out";
     if (standing === "unknown") return undefined;
     const isIn = standing === "in" || standing === "invited";
@@ -117,3 +116,6 @@ function wasDone(step: OpenStep, have: ReadonlyMap<Place, PlaceState>): boolean 
   }
   return undefined;
 }
+
+const placeAndRooms = (state: PlaceState): readonly Pick<SpaceRoom, "placeId" | "members">[] =>
+  "unreadable" in state ? [] : [state, ...(state.rooms ?? [])];

@@ -21,6 +21,8 @@ export interface Job {
   readonly fan: FanId | undefined;
   /** The hash of a held set that the operator releases. */
   readonly approve: string | undefined;
+  /** A place that is no longer configured, whose grants the operator takes back. */
+  readonly takeBack: string | undefined;
   readonly dryRun: boolean;
   readonly fanvue: Fanvue;
   readonly database: Database;
@@ -36,4 +38,4 @@ export interface Job {
 
 /** Whether the run looks at a part only, so that what it holds is not the whole of what waits. */
 export const isPartial = (job: Job): boolean =>
-  job.fan !== undefined || job.chosen.length < job.places.length;
+  job.fan !== undefined || job.takeBack !== undefined || job.chosen.length < job.places.length;

@@ -29,12 +29,13 @@ import { loadForeignGrants, loadPlaceMemory } from "../store/places.ts";
 import { loadSourceSizes, loadUnreadableFans } from "../store/sources.ts";
 import { wantFromRules } from "../want.ts";
 import type { Job } from "./job.ts";
-import { accountsOn, type Links, loadLinks } from "./links.ts";
+import { accountsOn, type Links, loadLinks, lookAgainAt } from "./links.ts";
 
 export interface Planned {
   readonly startedAtMs: number;
   readonly links: Links;
-  readonly snapshot: Snapshot;
+  /** Undefined where Fanvue was not asked. */
+  readonly snapshot: Snapshot | undefined;
   readonly have: ReadonlyMap<Place, PlaceState>;
   readonly memories: ReadonlyMap<Place, PlaceMemory>;
   readonly confirmed: Confirmed;
@@ -44,6 +45,8 @@ export interface Planned {
   readonly foreignGrants: readonly Grant[];
   /** What of Fanvue could not be read so far, a sentence each; a late confirmation may add to it. */
   readonly unreadable: ReadonlySet<string>;
+  /** The last look before a step: why it may not go, or undefined. */
+  readonly stillStands: (step: Step) => Promise<string | undefined>;
   /** Reads the ground of these removals again and gives those that are still to go. */
   readonly confirmAgain: (removals: readonly Step[]) => Promise<ReadonlySet<Step>>;
 }
@@ -69,14 +72,15 @@ export async function makePlan(job: Job): Promise<Planned> {
       platform: job.platform,
       links: links.resolved,
       facts: snapshot.facts,
-      owned: accountsOwned(memory.places),
+      owned: new Set([...accountsOwned(memory.places), ...accountsIn(memory.leftBehind)]),
       nowMs: job.now(),
     }),
   );
   const { unreadableSinceMs } = memory;
   const { protectedAccounts, unknownAfterDays } = config;
   const given = { want, memories: memory.places, unreadableSinceMs, unknownAfterDays };
-  const plan = diff({ ...given, have, protectedAccounts, nowMs: job.now() });
+  const { leftBehind } = memory;
+  const plan = diff({ ...given, have, leftBehind, protectedAccounts, nowMs: job.now() });
   const unreadable = new Set(snapshot.unreadable);
   const readAgain = reader(job, { ...given, facts: snapshot.facts }, unreadable);
   const proposed = job.fan === undefined ? plan : onlyGrants(plan, want);
@@ -103,6 +107,7 @@ export async function makePlan(job: Job): Promise<Planned> {
     heldIsNew: heldIsNew(guarded.held, memory.lastHeld?.held),
     foreignGrants: memory.foreignGrants,
     unreadable,
+    stillStands: lookAgainAt(job, links.books),
     confirmAgain: async (removals) => {
       const late = { ...plan, steps: removals, observations: new Map() };
       return confirmSteps(removals, await readAgain(late));
@@ -160,14 +165,32 @@ function loadMemory(sql: Sql, job: Job, have: ReadonlyMap<Place, PlaceState>) {
   const places = loadMemories(sql, job, have);
   const configured = new Set([...places.values()].flatMap(({ placeId }) => placeId ?? []));
   for (const state of have.values()) if ("placeId" in state) configured.add(state.placeId);
+  const foreign = loadForeignGrants(sql, job.target.name, configured);
   return {
     places,
+    leftBehind: byPlace(foreign.filter(isLeftBehind)),
     unreadableSinceMs: loadUnreadableFans(sql),
     acceptedSizes: loadSourceSizes(sql),
     lastHeld: loadCurrentHeld(sql, job.target.name),
-    foreignGrants: loadForeignGrants(sql, job.target.name, configured),
+    foreignGrants: foreign.filter((grant) => !isLeftBehind(grant)),
   };
 }
+
+/** On record only because it is to be taken out of a room that goes with a space: nothing ever justified it there. */
+const isLeftBehind = ({ settled, basis }: Grant): boolean => !settled && basis.length === 0;
+
+type GrantsByPlace = ReadonlyMap<PlaceId, ReadonlyMap<Account, Grant>>;
+
+const byPlace = (grants: readonly Grant[]): GrantsByPlace =>
+  new Map(
+    [...Map.groupBy(grants, ({ placeId }) => placeId)].map(([placeId, some]) => [
+      placeId,
+      new Map(some.map((grant) => [grant.account, grant])),
+    ]),
+  );
+
+const accountsIn = (grants: GrantsByPlace): readonly Account[] =>
+  [...grants.values()].flatMap((some) => [...some.keys()]);
 
 /** What is remembered of every configured place: where it leads now where it was read, else where it led last. */
 function loadMemories(

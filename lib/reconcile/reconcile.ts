@@ -8,6 +8,7 @@ import type { Run } from "../report/run.ts";
 import { carryOut } from "./carry-out.ts";
 import type { Job } from "./job.ts";
 import { makePlan } from "./make-plan.ts";
+import { planTakeBack } from "./take-back.ts";
 import { runOf } from "./run-of.ts";
 
 const lockWaitMs = 60_000;
@@ -17,9 +18,11 @@ const lockWaitMs = 60_000;
  * Throws OperatorErrors for what stops a run before its first step; afterwards everything is in the Run.
  */
 export async function reconcile(job: Job): Promise<Run> {
-  if (job.dryRun) return runOf(job, await makePlan(job), { outcomes: [], brokenOff: undefined });
-  return holding(job.locks, job, async () => carryOut(job, await makePlan(job)));
+  if (job.dryRun) return runOf(job, await plan(job), { outcomes: [], brokenOff: undefined });
+  return holding(job.locks, job, async () => carryOut(job, await plan(job)));
 }
+
+const plan = (job: Job) => (job.takeBack === undefined ? makePlan(job) : planTakeBack(job, job.takeBack));
 
 /** Holds the locks of the platforms that the run writes to, taken in their order. */
 async function holding<T>(locks: readonly LockName[], job: Job, fn: () => Promise<T>): Promise<T> {

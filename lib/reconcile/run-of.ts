@@ -1,6 +1,6 @@
 /** A run as its report is to tell it. */
 import type { Applied } from "../apply.ts";
-import type { FanId, Follower, Subscriber } from "../model.ts";
+import type { FanId, Known } from "../model.ts";
 import type { Run } from "../report/run.ts";
 import type { Job } from "./job.ts";
 import type { Planned } from "./make-plan.ts";
@@ -8,7 +8,7 @@ import type { Planned } from "./make-plan.ts";
 /** Puts together what a run planned and what came of it; a dry run has no outcomes. */
 export function runOf(job: Job, planned: Planned, applied: Applied): Run {
   const { snapshot, links, guarded } = planned;
-  const { facts } = snapshot;
+  const facts = snapshot?.facts;
   return {
     script: job.script,
     target: job.target.name,
@@ -16,8 +16,8 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
     startedAtMs: planned.startedAtMs,
     endedAtMs: job.now(),
     snapshot: {
-      readAtMs: facts.readAtMs,
-      subscribers: facts.subscribers.known ? facts.subscribers.value.size : undefined,
+      readAtMs: facts?.readAtMs,
+      subscribers: facts?.subscribers.known === true ? facts.subscribers.value.size : undefined,
       unreadable: [...planned.unreadable],
     },
     have: planned.have,
@@ -27,10 +27,7 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
     held: guarded.held,
     heldIsNew: planned.heldIsNew,
     outcomes: applied.outcomes,
-    handles: new Map([
-      ...handlesOf(facts.followers.known ? facts.followers.value : new Map<FanId, Follower>()),
-      ...handlesOf(facts.subscribers.known ? facts.subscribers.value : new Map<FanId, Subscriber>()),
-    ]),
+    handles: new Map([...handlesOf(facts?.followers), ...handlesOf(facts?.subscribers)]),
     foreignGrants: planned.foreignGrants,
     warnings: [...links.books.warnings, ...links.resolved.conflicts, ...missingLinks(planned)],
     requests: job.requests(),
@@ -38,8 +35,11 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
   };
 }
 
-const handlesOf = (rows: ReadonlyMap<FanId, { readonly handle: string }>): [FanId, string][] =>
-  [...rows].map(([fan, { handle }]) => [fan, handle]);
+function handlesOf(
+  rows: Known<ReadonlyMap<FanId, { readonly handle: string }>> | undefined,
+): [FanId, string][] {
+  return rows?.known === true ? [...rows.value].map(([fan, { handle }]) => [fan, handle]) : [];
+}
 
 /** A row that vanished from a book takes nothing away by itself: most often it is a slip. */
 function missingLinks({ links }: Planned): readonly string[] {

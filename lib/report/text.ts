@@ -42,7 +42,7 @@ function headline({ script, dryRun, snapshot }: Run): string {
 }
 
 function closing(run: Run): string[] {
-  const { script, dryRun, go, brokenOff } = run;
+  const { dryRun, go, brokenOff } = run;
   const resultOf = resultsOf(run);
   const results = Map.groupBy(go, (step) => summaryWord(step, resultOf(step)));
   const counts = [...results].map(([word, steps]) => `${steps.length} ${word}`);
@@ -58,12 +58,16 @@ function closing(run: Run): string[] {
       ...(requests.length === 0 ? [] : [`requests: ${requests.join(", ")}`]),
       `${seconds} s`,
     ].join(" · "),
-    ...(dryRun && go.length > 0 ? [`To carry this out: npm run ${script}`] : []),
+    ...(dryRun && go.length > 0 ? ["To carry this out, run the same without --dry-run"] : []),
   ];
 }
 
-function summaryWord({ verb }: Step, { outcome }: StepResult): string {
-  const words = { grant: "let in", revoke: "taken out", evict: "thrown out of the server" };
+function summaryWord({ verb, declines }: Step, { outcome }: StepResult): string {
+  const words = {
+    grant: "let in",
+    revoke: declines === true ? "turned away" : "taken out",
+    evict: "thrown out of the server",
+  };
   if (outcome === "done") return words[verb];
   return outcome === "planned" ? `to be ${words[verb]}` : outcome;
 }
@@ -104,11 +108,17 @@ function stepLines(steps: readonly Step[], run: Run, indent: string): string[] {
   const width = Math.max(0, ...names.map((name) => name.length));
   const lines = shown.flatMap((step, index) => {
     const mark = step.verb === "grant" ? "+" : "-";
-    const thrown = step.verb === "evict" ? "thrown out of the server: " : "";
-    const line = `${indent}${mark} ${(names[index] ?? "").padEnd(width)}  ${thrown}${step.because}`;
+    const line = `${indent}${mark} ${(names[index] ?? "").padEnd(width)}  ${precisely(step)}${step.because}`;
     return [line, ...resultLine(resultOf(step), indent)];
   });
   return [...lines, ...moreLine(steps.length - shown.length, indent)];
+}
+
+/** What happens, where it is not the plain taking of a place. */
+function precisely({ verb, within, declines }: Step): string {
+  if (verb === "evict") return "thrown out of the server: ";
+  if (declines === true) return "knock declined: ";
+  return within === undefined ? "" : `out of ${within.roomName}, too: `;
 }
 
 function resultLine({ outcome, note }: StepResult, indent: string): string[] {
@@ -140,6 +150,9 @@ const skipWords: Record<Skip["why"], { readonly words: string; readonly reasons:
   untouchable: { words: "untouchable", reasons: true },
   "refused before": { words: "refused before", reasons: true },
   unreadable: { words: "not readable here", reasons: true },
+  "may enter": { words: "may enter by themselves", reasons: false },
+  knocking: { words: "knocking without being entitled: let them in or decline yourself", reasons: true },
+  "stranger knocking": { words: "knocking without a link", reasons: false },
   unknown: { words: "unknown", reasons: true },
 };
 

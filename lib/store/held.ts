@@ -57,6 +57,8 @@ const place: z.ZodType<Place> = z.object({
   graceDays: z.number(),
   strangers: z.enum(["keep", "remove"]),
   adopt: z.boolean(),
+  cascade: z.literal(true).exactOptional(),
+  knock: z.literal("decline").exactOptional(),
 });
 
 const step: z.ZodType<Step> = z.object({
@@ -69,6 +71,9 @@ const step: z.ZodType<Step> = z.object({
   basis: z.array(z.string()),
   hold: z.string().exactOptional(),
   requested: z.boolean().exactOptional(),
+  isSpace: z.literal(true).exactOptional(),
+  within: z.object({ roomName: z.string(), unless: z.array(place), isPlace: z.boolean() }).exactOptional(),
+  declines: z.literal(true).exactOptional(),
 });
 
 const heldSet: z.ZodType<Held> = z.object({

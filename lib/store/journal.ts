@@ -82,13 +82,16 @@ export function startRun(
         JSON.stringify(step.fans),
         step.because,
         JSON.stringify(step.basis),
-        asFlag(step.requested === true),
+        // The brakes count neither who asked for it nor who was turned away at the door.
+        asFlag(step.requested === true || step.declines === true),
         asFlag(approved),
         held ? "held" : "planned",
         startedAtMs,
       ],
     );
-    if (step.verb === "grant" && !held) {
+    // Whoever is to be taken out of a room that goes with a space is ours there until that is done: once they are out
+    // of the space, nothing else tells of it.
+    if ((step.verb === "grant" && !held) || step.within?.isPlace === false) {
       expectGrant(sql, seatOf(target, step), { fans: step.fans, basis: step.basis, runId }, startedAtMs);
     }
   }

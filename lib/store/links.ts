@@ -166,8 +166,9 @@ export function saveBooks(
 }
 
 /**
- * Forgets that an account left places of its platform by choice or was taken out by a person, and that it refused:
- * the next sync tries again what it is entitled to. Returns how many places that concerns.
+ * Lets an account in again that left places of its platform by choice, was taken out by a person, or refused: the next
+ * sync tries again what it is entitled to. Returns how many places that concerns. The departure stays on record, as one
+ * that is over: forgotten, the next sync would notice it anew.
  */
 export function inviteAgain(
   sql: Sql,
@@ -176,11 +177,15 @@ export function inviteAgain(
   nowMs: number,
 ): number {
   const places = sql.all(
-    `SELECT place_id FROM departures WHERE target = ?1 AND account = ?2
+    `SELECT place_id FROM departures WHERE target = ?1 AND account = ?2 AND ended_at_ms IS NULL
      UNION SELECT place_id FROM refusals WHERE target = ?1 AND account = ?2`,
     [platform, account],
   );
-  sql.run("DELETE FROM departures WHERE target = ? AND account = ?", [platform, account]);
+  sql.run("UPDATE departures SET ended_at_ms = ? WHERE target = ? AND account = ? AND ended_at_ms IS NULL", [
+    nowMs,
+    platform,
+    account,
+  ]);
   sql.run("DELETE FROM refusals WHERE target = ? AND account = ?", [platform, account]);
   saveLinkEvent(sql, "invited again", { platform, account }, "", nowMs);
   return places.length;

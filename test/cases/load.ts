@@ -13,6 +13,7 @@ import type {
   PlaceState,
   RoleId,
   Rule,
+  SpaceRoom,
   Standing,
   Step,
   Verdict,
@@ -156,6 +157,8 @@ const memorySchema = z.strictObject({
   oursDayAgo: z.number().optional(),
 });
 
+const standings = z.record(z.string(), standingSchema).default({});
+
 export const placeSchema = z.strictObject({
   target: z.enum(["discord", "matrix", "fanvue-lists"]).default("matrix"),
   /** Default: the key. */
@@ -169,7 +172,18 @@ export const placeSchema = z.strictObject({
   /** False: configured, but not part of this run. */
   planned: z.boolean().default(true),
   unreadable: z.strictObject({ because: z.string(), remedy: z.string() }).optional(),
-  members: z.record(z.string(), standingSchema).default({}),
+  members: standings,
+  /** Ids of places and rooms whose members may enter by themselves. */
+  opensTo: names.optional(),
+  /** A space, with the rooms that go with it. */
+  rooms: z
+    .record(
+      z.string(),
+      z.strictObject({ space: z.boolean().default(false), members: standings, opensTo: names.default([]) }),
+    )
+    .optional(),
+  cascade: z.literal(true).optional(),
+  knock: z.literal("decline").optional(),
   coverage: z.enum(["everybody", "linked"]).default("everybody"),
   warnings: names.default([]),
   wishes: z.record(z.string(), verdictSchema).default({}),
@@ -218,6 +232,8 @@ const placeOf = (id: string, some: PlaceCase): Place => ({
   graceDays: some.graceDays,
   strangers: some.strangers,
   adopt: some.adopt,
+  ...(some.cascade === undefined ? {} : { cascade: some.cascade }),
+  ...(some.knock === undefined ? {} : { knock: some.knock }),
   ...(some.mirrors === undefined ? {} : { mirrors: roleIdOf(some.mirrors) }),
 });
 
@@ -230,7 +246,17 @@ const stateOf = (id: string, some: PlaceCase): PlaceState =>
         members: mapped(some.members, (_name, standing) => standing),
         coverage: some.coverage,
         warnings: some.warnings,
+        ...(some.opensTo === undefined ? {} : { opensTo: new Set(some.opensTo.map(placeIdOf)) }),
+        ...(some.rooms === undefined ? {} : { rooms: Object.entries(some.rooms).map(roomOf) }),
       };
+
+const roomOf = ([id, some]: [string, NonNullable<PlaceCase["rooms"]>[string]]): SpaceRoom => ({
+  placeId: placeIdOf(id),
+  name: id,
+  isSpace: some.space,
+  members: mapped(some.members, (_name, standing) => standing),
+  opensTo: new Set(some.opensTo.map(placeIdOf)),
+});
 
 /** An unlinked account has no fans. */
 const wishOf = (name: string, verdict: Verdict) => ({
@@ -270,12 +296,16 @@ function memoryOf(id: string, { memory }: PlaceCase, place: Place): PlaceMemory 
 // ---- Showing ----------------------------------------------------------------------------------------------------
 
 /** "revoke vip ana (ana): subscription ended · hold: …": all that a step says, in a line. */
-export function showStep({ verb, placeId, account, fans, because, basis, hold, requested }: Step): string {
+export function showStep(step: Step): string {
+  const { verb, place, placeId, account, fans, because, basis, hold, requested, within } = step;
+  const unless = within?.unless.map(({ id }) => id).join(", ") ?? "";
   return [
     `${verb} ${placeId} ${nameOfAccount(account)} (${fans.map(nameOfFan).join(", ")}): ${because}`,
     ...(basis.length > 0 ? [`by: ${basis.join(", ")}`] : []),
     ...(hold === undefined ? [] : [`hold: ${hold}`]),
     ...(requested === true ? ["requested"] : []),
+    ...(step.declines === true ? ["declines"] : []),
+    ...(within === undefined ? [] : [`with ${place.id}${unless === "" ? "" : ` unless ${unless}`}`]),
   ].join(" · ");
 }
 

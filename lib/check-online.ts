@@ -1,0 +1,78 @@
+/** What the platforms say of a config before its first sync: places that cannot be managed, and doors that stand open. Reads only. */
+import { openDiscord } from "./discord/target.ts";
+import type { Config } from "./config/shape.ts";
+import { OperatorError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import { openMatrix } from "./matrix/target.ts";
+import type { Place, PlaceState, Reason, Target } from "./model.ts";
+
+/** One platform: its places as they are, or why it could not be asked at all. */
+export interface PlatformCheck {
+  readonly platform: "Discord" | "Matrix";
+  readonly places: ReadonlyMap<Place, PlaceState>;
+  readonly trouble: Reason | undefined;
+}
+
+/** Reads all places of a config on their platforms. Sends nothing that changes anything; throws only when aborted. */
+export async function checkOnline(
+  { discord, matrix }: Config,
+  deps: { readonly log: Log; readonly signal: AbortSignal },
+): Promise<readonly PlatformCheck[]> {
+  return [
+    ...(discord === undefined ? [] : [await check("Discord", openDiscord(discord, deps), discord.places)]),
+    ...(matrix === undefined ? [] : [await check("Matrix", openMatrix(matrix, deps), matrix.places)]),
+  ];
+  async function check(
+    platform: PlatformCheck["platform"],
+    target: Target,
+    places: readonly Place[],
+  ): Promise<PlatformCheck> {
+    try {
+      return { platform, places: await target.read(places, new Set()), trouble: undefined };
+    } catch (error) {
+      deps.signal.throwIfAborted();
+      if (!(error instanceof OperatorError)) throw error;
+      const { message: because, remedy } = error;
+      return { platform, places: new Map(), trouble: { because, remedy } };
+    }
+  }
+}
+
+/** Whether every place could be read and managed; doors that stand open are warnings only. */
+export const isManageable = (checks: readonly PlatformCheck[]): boolean =>
+  checks.every(
+    ({ places, trouble }) =>
+      trouble === undefined && [...places.values()].every((state) => !("unreadable" in state)),
+  );
+
+/** The checks in words, for a terminal. */
+export const describeChecks = (checks: readonly PlatformCheck[]): string =>
+  checks.map((check) => checkLines(check).join("\n")).join("\n\n");
+
+function checkLines({ platform, places, trouble }: PlatformCheck): readonly string[] {
+  const title = `${platform}, as it is now:`;
+  if (trouble !== undefined) return [title, `  ! ${trouble.because} ${trouble.remedy}`];
+  return [title, ...[...places].flatMap(([place, state]) => placeLines(place, state))];
+}
+
+function placeLines({ id }: Place, state: PlaceState): readonly string[] {
+  if ("unreadable" in state) {
+    const { because, remedy } = state.unreadable;
+    return [`  ${id}: cannot be managed`, `    ! ${because} ${remedy}`];
+  }
+  const title = state.name === id ? id : `${state.name} (${id})`;
+  const verdict = state.warnings.length === 0 ? "in order" : "can be managed, but:";
+  return [`  ${title}: ${verdict}`, ...state.warnings.map((warning) => `    ! ${warning}`)];
+}
+
+/** The checks as a document for programs. */
+export const checksJson = (checks: readonly PlatformCheck[]): unknown =>
+  checks.map(({ platform, places, trouble }) => ({
+    platform: platform.toLowerCase(),
+    trouble: trouble ?? null,
+    places: [...places].map(([place, state]) =>
+      "unreadable" in state
+        ? { place: place.id, unreadable: state.unreadable }
+        : { place: place.id, placeId: state.placeId, name: state.name, warnings: state.warnings },
+    ),
+  }));

@@ -1,0 +1,88 @@
+/** The plan that takes back, at the operator's word, what was given in a place that is no longer configured. */
+import type { Sql } from "../db.ts";
+import { BadInputError } from "../errors.ts";
+import type { Account, Place, PlaceId, PlaceMemory, Step, Want, Wish } from "../model.ts";
+import { diff } from "../plan/diff.ts";
+import { loadForeignGrants, loadPlaceMemory } from "../store/places.ts";
+import type { Job } from "./job.ts";
+import { loadLinks } from "./links.ts";
+import type { Planned } from "./make-plan.ts";
+
+/**
+ * Everybody who is ours in the place is to lose it. No brake counts that, since it is asked for; the protected, staff
+ * and whoever is not ours are left alone as ever. Nothing of Fanvue is read.
+ * Throws a BadInputError for a place in which nothing is ours, or that the config still names.
+ */
+export async function planTakeBack(job: Job, id: string): Promise<Planned> {
+  const { database, target, config } = job;
+  const startedAtMs = job.now();
+  const links = await loadLinks(job);
+  const placeId = await database.read((sql) => formerPlace(sql, job, id));
+  const place: Place = { ...former, target: target.name, id };
+  const memory = await database.read((sql) => loadPlaceMemory(sql, target.name, placeId, id, job.now()));
+  const have = await target.read([place], new Set(memory.grants.keys()));
+  const memories = new Map([[place, memory]]);
+  const plan = diff({
+    want: wantNobody(place, memory),
+    have,
+    memories,
+    leftBehind: new Map(),
+    protectedAccounts: config.protectedAccounts,
+    unreadableSinceMs: new Map(),
+    unknownAfterDays: config.unknownAfterDays,
+    nowMs: job.now(),
+  });
+  return {
+    startedAtMs,
+    links,
+    snapshot: undefined,
+    have,
+    memories,
+    confirmed: { plan, unreadableFans: new Set(), readableFans: new Set() },
+    confirmedAtMs: job.now(),
+    guarded: { ...nothingHeld, go: plan.steps },
+    heldIsNew: false,
+    foreignGrants: [],
+    unreadable: new Set(),
+    stillStands: () => Promise.resolve(undefined),
+    confirmAgain: (removals) => Promise.resolve(new Set(removals)),
+  };
+}
+
+const former = { rules: [], onExpiry: "revoke", graceDays: 0, strangers: "keep", adopt: false } as const;
+
+const nothingHeld = {
+  approved: new Set<Step>(),
+  held: undefined,
+  accepts: { rules: [], sizes: [] },
+  applied: [],
+  acceptSizes: [],
+};
+
+function formerPlace(sql: Sql, { target, places }: Job, id: string): PlaceId {
+  const configured = new Set(
+    places.flatMap((place) => loadPlaceMemory(sql, target.name, undefined, place.id, 0).placeId ?? []),
+  );
+  if (places.some((place) => place.id === id) || [...configured].some((placeId) => placeId === id)) {
+    throw new BadInputError(
+      `--take-back ${id}: the config still names this place.`,
+      "Take it out of the config first. To end a single link: npm run links -- remove ACCOUNT",
+    );
+  }
+  const ids = new Set(loadForeignGrants(sql, target.name, configured).map(({ placeId }) => placeId));
+  const placeId = [...ids].find((known) => known === id);
+  if (placeId !== undefined) return placeId;
+  throw new BadInputError(
+    `--take-back ${id}: nothing that was given there is on record.`,
+    ids.size === 0 ? "There is nothing to take back." : `There is something in: ${[...ids].join(", ")}.`,
+  );
+}
+
+function wantNobody(place: Place, { grants }: PlaceMemory): Want {
+  const wishes = new Map<Account, Wish>();
+  for (const [account, { fans }] of grants) {
+    const verdict = { is: "no", because: "the operator takes this place back", requested: true } as const;
+    wishes.set(account, { account, fans, verdict });
+  }
+  return new Map([[place, wishes]]);
+}
