@@ -78,7 +78,7 @@ export const isRead = (state: BookState | undefined): boolean =>
 
 /** A window of time to read. */
 export interface LedgerWindow {
-  /** append: page by page, each stored as it comes · join: whole, and then what the store lacks */
+  /** append: page by page, stored as they come · join: whole, and then what the store lacks */
   readonly how: "append" | "join";
   readonly fromMs: number;
   /** Exclusive. */

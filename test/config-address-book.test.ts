@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { checkBooks, loadAddressBooks, loadLinksFile } from "../lib/config/address-book.ts";
@@ -112,6 +112,48 @@ describe("an address book", () => {
     loadAddressBooks(config);
     assert.deepEqual(readdirSync(folder), ["addressbook.yaml"]);
     assert.equal(readFileSync(join(folder, "addressbook.yaml"), "utf8"), text);
+  });
+});
+
+describe("an address book that is read again", () => {
+  const linksOf = (config: string) => loadAddressBooks(config).books[0]?.links ?? assert.fail();
+
+  it("is parsed again only when its text changed", (test) => {
+    const { folder, config } = beside(test, { "addressbook.yaml": `${ann}: "@a:hs.org"\n` });
+    const first = linksOf(config);
+    writeFileSync(join(folder, "addressbook.yaml"), `${ann}: "@a:hs.org"\n`);
+    assert.equal(linksOf(config), first);
+    writeFileSync(join(folder, "addressbook.yaml"), `${ann}: "@a:hs.org"\n# seen\n`);
+    assert.notEqual(linksOf(config), first);
+    assert.deepEqual(linksOf(config), first);
+  });
+
+  it("tells a change that leaves size and time as they were", (test) => {
+    const { folder, config } = beside(test, { "addressbook.yaml": `${ann}: "@a:hs.org"\n` });
+    const path = join(folder, "addressbook.yaml");
+    const { atime, mtime } = statSync(path);
+    assert.equal(linksOf(config)[0]?.account, "@a:hs.org");
+    writeFileSync(path, `${ann}: "@b:hs.org"\n`);
+    utimesSync(path, atime, mtime);
+    assert.equal(linksOf(config)[0]?.account, "@b:hs.org");
+  });
+
+  it("is missing once it is gone, refused once it is broken, and tells its warnings each time", (test) => {
+    const text = `${ann}: ["@a:hs.org", 42]\n`;
+    const { folder, config } = beside(test, { "addressbook.yaml": text });
+    const path = join(folder, "addressbook.yaml");
+    const { warnings } = loadAddressBooks(config);
+    assert.equal(warnings.length, 1);
+    assert.deepEqual(loadAddressBooks(config).warnings, warnings);
+
+    rmSync(path);
+    assert.equal(loadAddressBooks(config).books[0]?.problem, "missing");
+    for (let time = 0; time < 2; time += 1) {
+      writeFileSync(path, `${ann}: "@a:hs.org\n`);
+      assert.throws(() => loadAddressBooks(config), { name: "BadInputError" });
+    }
+    writeFileSync(path, text);
+    assert.deepEqual(loadAddressBooks(config).warnings, warnings);
   });
 });
 

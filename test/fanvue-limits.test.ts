@@ -69,6 +69,46 @@ describe("Fanvue's limits", () => {
     assert.equal(Math.max(...seen), 4);
   });
 
+  it("let requests go in the order they came, and look at no more of them than may go", async (t) => {
+    const count = 1000;
+    const limiter = openLimiter();
+    const { signal } = new AbortController();
+    const went: number[] = [];
+    const clock = t.mock.method(Date, "now");
+    const request = (index: number) => async () => {
+      went.push(index);
+      await new Promise((resolve) => setImmediate(resolve));
+      return { ...answer({}), receivedAtMs: 0 };
+    };
+    await Promise.all(Array.from({ length: count }, (_, index) => limiter.run(request(index), signal)));
+    assert.deepEqual(
+      went,
+      Array.from({ length: count }, (_, index) => index),
+    );
+    const looks = clock.mock.callCount();
+    assert.ok(looks <= 5 * count, `${looks} looks at the clock for ${count} requests`);
+  });
+
+  it("make those that wait for an answer end when their run is stopped, and no others", async () => {
+    const limiter = openLimiter();
+    const stopped = new AbortController();
+    const other = new AbortController();
+    const first = Promise.withResolvers<HttpAnswer>();
+    const underWay = limiter.run(() => first.promise, other.signal);
+    const ended = [1, 2, 3].map(() => limiter.run(() => assert.fail("it was sent"), stopped.signal));
+    const waiting = limiter.run(() => Promise.resolve(answer({})), other.signal);
+    const reason = new Error("stopped");
+    stopped.abort(reason);
+    for (const run of ended) await assert.rejects(run, reason);
+    await assert.rejects(
+      limiter.run(() => assert.fail("it was sent"), stopped.signal),
+      reason,
+    );
+    first.resolve(answer({}));
+    assert.equal((await underWay).status, 200);
+    assert.equal((await waiting).status, 200);
+  });
+
   it("make a waiting request end when the run is stopped", async () => {
     const limiter = openLimiter();
     const controller = new AbortController();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SourceError } from "../lib/errors.ts";
+import type { Fanvue, Memory } from "../lib/fanvue/client.ts";
 import { type ListRef, parseListId } from "../lib/model.ts";
 import { fanIdOf, known, type Setup, setUp, whyUnknown } from "./fanvue-client.ts";
 import {
@@ -137,8 +138,42 @@ for (const generation of ["v1", "unprefixed"] as const) {
       );
       assert.match(whyUnknown(byFan.get(fanIdOf(stranger))), /not_found/);
       const calls = pathsOf(setup).filter((path) => path.includes("/insights/"));
-      const expected = generation === "v1" ? 2 + 8 : 2;
-      assert.ok(calls.length <= expected, `${calls.length} calls for 151 fans`);
+      assert.equal(calls.length, generation === "v1" ? 1 + 8 : 2);
+    });
+
+    it("finds out with one request whether the host takes the larger call, and saves that at most once", async (t) => {
+      const setup = await setUp(t, { generation });
+      const { world } = setup.sandbox;
+      const fans = world.addFans(950, (fan) => {
+        world.tip(fan, 100);
+      });
+      const saved: string[] = [];
+      const memory: Memory = {
+        load: (key) => setup.memory.load(key),
+        save(key, value) {
+          if (key === "bulk_insights") saved.push(value);
+          return setup.memory.save(key, value);
+        },
+      };
+      const isNew = generation === "v1";
+      const callsOf = async (fanvue: Fanvue) => {
+        const before = setup.sandbox.requests.length;
+        const { byFan, trouble } = await fanvue.fetchInsights(fans.map(fanIdOf));
+        assert.deepEqual([byFan.size, trouble], [950, undefined]);
+        const calls = setup.sandbox.requests.slice(before).filter(({ path }) => path.includes("/insights/"));
+        return ["POST", "GET"].map((method) => calls.filter((call) => call.method === method).length);
+      };
+      const fanvue = setup.open({ memory });
+      assert.deepEqual(await callsOf(fanvue), isNew ? [1, 48] : [10, 0]);
+      assert.deepEqual(await callsOf(fanvue), isNew ? [0, 48] : [10, 0]);
+      assert.deepEqual(await callsOf(setup.open({ memory })), isNew ? [0, 48] : [10, 0]);
+      assert.deepEqual(saved, isNew ? ["get"] : []);
+
+      saved.length = 0;
+      setup.facts.delete("bulk_insights");
+      const other = setup.open({ memory });
+      await Promise.all([other.fetchInsights(fans.map(fanIdOf)), other.fetchInsights(fans.map(fanIdOf))]);
+      assert.deepEqual(saved, isNew ? ["get"] : []);
     });
 
     it("gives no figure rather than zero when insights fail or hold none", async (t) => {
@@ -268,6 +303,25 @@ describe("Fanvue reads", () => {
     assert.equal(known(await fanvue.fetchSubscribers()).size, 1);
     assert.equal(known(await setup.open().fetchSubscribers()).size, 1);
     assert.equal(setup.facts.get("api_prefix"), "/v1");
+  });
+
+  it("takes no outage for a host without the larger call", async (t) => {
+    const setup = await setUp(t, { generation: "unprefixed" });
+    const { world } = setup.sandbox;
+    const fans = world.addFans(250, (fan) => {
+      world.tip(fan, 100);
+    });
+    setup.sandbox.faults.push({ path: /fans\/batch$/, fault: answers(503), times: 4 });
+    const fanvue = setup.open();
+    const { byFan, trouble } = await fanvue.fetchInsights(fans.map(fanIdOf));
+    assert.equal(byFan.size, 150);
+    assert.match(trouble ?? "", /503/);
+    assert.equal(setup.facts.has("bulk_insights"), false);
+    assert.equal((await fanvue.fetchInsights(fans.map(fanIdOf))).byFan.size, 250);
+    assert.deepEqual(
+      pathsOf(setup).filter((path) => path === "GET /insights/fans"),
+      [],
+    );
   });
 
   it("says once that the API version is going to end", async (t) => {

@@ -131,6 +131,46 @@ function pagesBeforeSecondPage({ sandbox: { world } }: Setup): number {
   }
 }
 
+/** The client, and how many rows its pages of the ledger held. `before` is told the number of the page to come. */
+function recordPages(fanvue: Fanvue, before: (count: number) => void = () => undefined) {
+  let pages = 0;
+  let rows = 0;
+  const recorded: Fanvue = {
+    ...fanvue,
+    async fetchEarningsPage(ask) {
+      pages += 1;
+      before(pages);
+      const page = await fanvue.fetchEarningsPage(ask);
+      if (page.known) rows += page.rows.length;
+      return page;
+    },
+  };
+  return { fanvue: recorded, rows: () => rows };
+}
+
+/** A clock that goes on by so much with each page of the ledger, and at no other time. */
+function slowClock(fanvue: Fanvue, msPerPage: number) {
+  let nowMs = Date.now();
+  const onPage = () => {
+    nowMs += msPerPage;
+  };
+  return { fanvue: recordPages(fanvue, onPage).fanvue, now: () => nowMs };
+}
+
+/** The database, and how often it was written. `before` is told the number of the write to come. */
+function countWrites(database: Database, before: (count: number) => void = () => undefined) {
+  let writes = 0;
+  const counted: Database = {
+    ...database,
+    async write(fn) {
+      writes += 1;
+      before(writes);
+      return database.write(fn);
+    },
+  };
+  return { database: counted, writes: () => writes };
+}
+
 describe("Needs", () => {
   it("are what the rules of all places ask for, and no more", () => {
     const vip = listOf("custom", "vip");
@@ -169,12 +209,13 @@ for (const generation of ["v1", "unprefixed"] as const) {
         fillLedger(scenery, 300);
         const fault = { path: /insights\/(earnings|spending)/, fault: answers(404), skip: cutAt };
         scenery.sandbox.faults.push(fault);
-        whyUnknown(await scenery.ledger());
-        const before = (await scenery.storedRows()).length;
+        const pages = recordPages(scenery.fanvue);
+        whyUnknown(await scenery.ledger({ fanvue: pages.fanvue }));
+        assert.equal((await scenery.storedRows()).length, pages.rows(), "pages before the cut are kept");
         scenery.sandbox.faults.length = 0;
         known(await scenery.ledger());
         await assertLedgerEqualsWorld(scenery);
-        assert.ok(cutAt < 8 || before > 0, "pages before the cut are kept");
+        assert.ok(cutAt < 8 || pages.rows() > 0);
       }
     });
 
@@ -193,6 +234,49 @@ for (const generation of ["v1", "unprefixed"] as const) {
       });
       known(await scenery.ledger());
       await assertLedgerEqualsWorld(scenery);
+    });
+
+    it("begins a window anew whose cursor is refused while its pages are gathered", async (t) => {
+      const scenery = await scene(t, { generation });
+      fillLedger(scenery, 300);
+      const fault = { path: /insights\/earnings/, fault: answers(400), times: 1, struck: 0 };
+      scenery.sandbox.faults.push({ ...fault, skip: pagesBeforeSecondPage(scenery) });
+      known(await scenery.ledger());
+      assert.equal(scenery.sandbox.faults[0]?.struck, 1);
+      await assertLedgerEqualsWorld(scenery);
+    });
+
+    it("keeps what it fetched when it is stopped", async (t) => {
+      const scenery = await scene(t, { generation });
+      fillLedger(scenery, 300);
+      const stopped = new Error("stopped");
+      const pages = recordPages(scenery.fanvue, (count) => {
+        if (count > pagesBeforeSecondPage(scenery)) throw stopped;
+      });
+      await assert.rejects(scenery.ledger({ fanvue: pages.fanvue }), stopped);
+      assert.ok(pages.rows() > 0);
+      assert.equal((await scenery.storedRows()).length, pages.rows());
+      known(await scenery.ledger());
+      await assertLedgerEqualsWorld(scenery);
+    });
+
+    it("loses and doubles nothing when it is killed before a write", async (t) => {
+      for (let kept = 0; kept < 10; kept += 1) {
+        const scenery = await scene(t, { generation });
+        fillLedger(scenery, 300);
+        const killed = new Error("killed");
+        const { database, writes } = countWrites(scenery.database, (count) => {
+          if (count > kept) throw killed;
+        });
+        // Every page is a write of its own, so that windows are left in their middle, too.
+        const clock = slowClock(scenery.fanvue, 1000);
+        const reading = scenery.ledger({ ...clock, database });
+        if (kept < 8) await assert.rejects(reading, killed);
+        else await reading.catch(() => undefined);
+        assert.ok(writes() > 0);
+        known(await scenery.ledger());
+        await assertLedgerEqualsWorld(scenery);
+      }
     });
 
     it("stores nothing twice when two scripts read at the same time", async (t) => {
@@ -222,6 +306,33 @@ for (const generation of ["v1", "unprefixed"] as const) {
 }
 
 describe("The ledger's update", () => {
+  const years = new Date().getUTCFullYear() - 2019;
+  const tipsOf2021 = ({ sandbox: { world } }: Setup, count: number) => {
+    const fan = world.addFan();
+    for (let index = 0; index < count; index += 1) world.tip(fan, 500, Date.UTC(2021, 5, 1) + index * 60_000);
+  };
+
+  it("gathers pages for a write: a thousand rows at most", async (t) => {
+    const scenery = await scene(t);
+    tipsOf2021(scenery, 1500);
+    const { database, writes } = countWrites(scenery.database);
+    const nowMs = Date.now();
+    known(await scenery.ledger({ database, now: () => nowMs }));
+    await assertLedgerEqualsWorld(scenery);
+    assert.equal(scenery.newPaths().length, years - 1 + 30);
+    assert.equal(writes(), years - 1 + 2);
+  });
+
+  it("gathers pages for a write: those of a second at most", async (t) => {
+    const scenery = await scene(t);
+    tipsOf2021(scenery, 600);
+    const { database, writes } = countWrites(scenery.database);
+    known(await scenery.ledger({ database, ...slowClock(scenery.fanvue, 400) }));
+    await assertLedgerEqualsWorld(scenery);
+    // Twelve pages, three in each write.
+    assert.equal(writes(), years - 1 + 4);
+  });
+
   it("doubles no row when the API's generation changes, in whichever direction", async (t) => {
     for (const generations of [["v1", "unprefixed"] as const, ["unprefixed", "v1"] as const]) {
       const scenery = await scene(t, { generation: generations[0] });

@@ -101,10 +101,22 @@ interface FileRead {
   readonly faults: readonly LineFault[];
 }
 
+/** What was last made of each file: a run reads the books twice, and nearly all of that is parsing. */
+const lastReads = new Map<string, { readonly text: string; readonly read: FileRead }>();
+
 function loadFile(path: string): FileRead {
   const file = loadText(path);
   if (file === undefined) return { links: [], problem: "missing", faults: [] };
-  const { root, faults } = parseYaml(file.text);
+  const last = lastReads.get(path);
+  if (last?.text === file.text) return last.read;
+  const read = readText(path, file.text);
+  lastReads.set(path, { text: file.text, read });
+  return read;
+}
+
+/** `path` is for messages. */
+function readText(path: string, text: string): FileRead {
+  const { root, faults } = parseYaml(text);
   if (faults.length > 0) throw unusable(faults.map((fault) => located(path, fault)));
   if (root === undefined || (root.kind === "scalar" && root.value === null))
     return { links: [], problem: "empty", faults: [] };

@@ -22,30 +22,37 @@ export interface InsightReader {
 
 /** Asks in the larger way where the host has it, and remembers when it has not. */
 export function insightReader(api: Api, memory: Memory, now: () => number): InsightReader {
+  /** Undefined: the host has not shown yet whether it has the larger way. */
   let way: "post" | "get" | undefined;
 
-  async function chosenWay(): Promise<"post" | "get"> {
-    way ??= (await memory.load("bulk_insights")) === "get" ? "get" : "post";
-    return way;
-  }
-
   async function fetchBatch(fans: readonly FanId[]): Promise<Insights> {
-    if ((await chosenWay()) === "get") return fetchInBulk(api, fans, now);
+    if (way === "get") return fetchInBulk(api, fans, now);
     const call = { method: "POST", path: "/insights/fans/batch" } as const;
     const answer = await api.ask({ ...call, json: { userUuids: fans }, repeatable: true, scopes });
     if (answer.ok || (answer.status !== 404 && answer.status !== 405)) {
+      if (answer.ok) way = "post";
       return readBatch(answer, fans, await api.endpoint(call), now());
     }
-    way = "get";
-    await memory.save("bulk_insights", "get");
+    await giveUpLargerWay();
     return fetchInBulk(api, fans, now);
+  }
+
+  async function giveUpLargerWay(): Promise<void> {
+    if (way === "get") return;
+    // Before saving, so that of several refused at the same time one saves.
+    way = "get";
+    await memory.save("bulk_insights", way);
   }
 
   return {
     async fetch(fans) {
-      const size = (await chosenWay()) === "get" ? bulkSize : batchSize;
-      const parts = await Promise.all(chunks([...new Set(fans)], size).map(fetchBatch));
-      return merge(parts);
+      if (way === undefined && (await memory.load("bulk_insights")) === "get") way = "get";
+      const batches = chunks([...new Set(fans)], batchSize);
+      // While the way is unknown, one batch alone finds it for all.
+      const alone = way === undefined ? 1 : 0;
+      const first = await Promise.all(batches.slice(0, alone).map(fetchBatch));
+      const rest = await Promise.all(batches.slice(alone).map(fetchBatch));
+      return merge([...first, ...rest]);
     },
   };
 }

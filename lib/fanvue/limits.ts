@@ -2,7 +2,6 @@
  * How fast Fanvue may be asked, read from its answers: at most a few requests at once, and none when the bucket is
  * about to be empty, until it is refilled. https://api.fanvue.com/docs/authentication/rate-limits
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { type HttpAnswer, retryAfterMs, serverTimeMs } from "../http.ts";
 
 export interface Limiter {
@@ -24,13 +23,23 @@ const reserveOf = (bucket: Bucket) => Math.min(2, Math.floor(bucket.limit / 10))
 const maxWindowMs = 120_000;
 const defaultPauseMs = 1000;
 
+/** A request whose turn has not come. */
+interface Waiter {
+  readonly signal: AbortSignal;
+  go(): void;
+  stop(reason: unknown): void;
+}
+
 /** Makes the limiter of one client. */
 export function openLimiter(): Limiter {
   let bucket: Bucket | undefined;
   let pausedUntilMs = 0;
   let underWay = 0;
   let answered = false;
-  const waiting: (() => void)[] = [];
+  /** Oldest first. */
+  const waiting = new Set<Waiter>();
+  const watched = new WeakSet<AbortSignal>();
+  let nextLook: NodeJS.Timeout | undefined;
 
   /** 0: go now; a number: not before so many ms; "answer": when another request has been answered. */
   function mayGo(nowMs: number): number | "answer" {
@@ -46,24 +55,45 @@ export function openLimiter(): Limiter {
     return 0;
   }
 
-  /** Waits until this request may go, and counts it. */
-  async function turn(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      signal.throwIfAborted();
+  /** Lets the oldest go, no more of them than may, and looks again as soon as time alone lets the next one go. */
+  function admit(): void {
+    clearTimeout(nextLook);
+    for (const waiter of waiting) {
       const wait = mayGo(Date.now());
-      if (wait === 0) {
-        // Counted in the same breath, before anybody else looks.
-        underWay += 1;
+      if (wait !== 0) {
+        if (wait !== "answer") nextLook = setTimeout(admit, wait);
         return;
       }
-      if (wait === "answer") {
-        await new Promise<void>((resolve) => waiting.push(resolve));
-      } else {
-        await sleep(wait, undefined, { signal }).catch(() => {
-          signal.throwIfAborted();
-        });
-      }
+      // Counted in the same breath, before anybody else looks.
+      underWay += 1;
+      waiting.delete(waiter);
+      waiter.go();
     }
+  }
+
+  /** Ends the waiting of all requests of a signal when it is aborted: one listener, however many wait. */
+  function watch(signal: AbortSignal): void {
+    if (watched.has(signal)) return;
+    watched.add(signal);
+    const stopAll = () => {
+      for (const waiter of waiting) {
+        if (waiter.signal !== signal) continue;
+        waiting.delete(waiter);
+        waiter.stop(signal.reason);
+      }
+      admit();
+    };
+    signal.addEventListener("abort", stopAll, { once: true });
+  }
+
+  /** Waits until this request may go, and counts it. */
+  async function turn(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    watch(signal);
+    await new Promise<void>((resolve, reject) => {
+      waiting.add({ signal, go: resolve, stop: reject });
+      admit();
+    });
   }
 
   function learn(answer: HttpAnswer): void {
@@ -86,7 +116,7 @@ export function openLimiter(): Limiter {
         throw error;
       } finally {
         underWay -= 1;
-        for (const wake of waiting.splice(0)) wake();
+        admit();
       }
     },
   };

@@ -51,8 +51,8 @@ const stateShape = z.record(
 const fetchFirst = "the ledger of earnings has not been read yet: run `npm run fetch-earnings`";
 
 /**
- * Reads what is new and gives the whole ledger. The first reading stores each page, so that one that was cut off goes
- * on where it was. Unknown, with a reason, when Fanvue did not give what is missing; what was stored stays.
+ * Reads what is new and gives the whole ledger. The first reading stores pages as they come, so that one that was cut
+ * off goes on where it was. Unknown, with a reason, when Fanvue did not give what is missing; what was stored stays.
  * Throws SourceError when the authorization is dead or Fanvue was never reached.
  */
 export async function updateLedger(update: LedgerUpdate): Promise<Known<Ledger>> {
@@ -87,7 +87,7 @@ async function updateBook(update: LedgerUpdate, book: EarningsBook, added: Added
     const read =
       window.how === "join"
         ? await joinWindow(update, { book, start, window, nowMs }, added)
-        : await appendPage(update, { book, start, window, nowMs }, added);
+        : await appendPages(update, { book, start, window, nowMs }, added);
     if (!read.known) return read;
     if (read.value === "through") return done;
   }
@@ -118,26 +118,65 @@ async function soundWindow(
 /** Whether the book is read through now, or more is to be read. */
 type Reached = "through" | "more";
 
-/** Stores one page together with the place of the next, so that each page is stored once whatever happens. */
-async function appendPage(update: LedgerUpdate, part: Part, added: Added): Promise<Known<Reached>> {
-  const { book, start, window, nowMs } = part;
-  const page = await fetchPage(update, part, window.cursor);
-  if (!page.known && !page.cursorRefused) return page;
-  const cursor = page.known ? page.nextCursor : undefined;
-  const rows = page.known ? page.rows : [];
-  const isLast = page.known && cursor === undefined;
-  const next = isLast
-    ? afterWindow(start, window, nowMs, serverNow(update))
-    : midWindow(start, window, cursor, nowMs);
-  const isOurs = await update.database.write((sql) => {
-    // Another script may have read the same page meanwhile.
+/** A write puts the whole database on the disk: pages are gathered for so long, or until they are so many rows. */
+const gatherMs = 1000;
+const maxGatheredRows = 1000;
+
+/** Pages of one window that wait for their write. */
+interface Gathered {
+  readonly rows: EarningsRow[];
+  /** How far the book is read once they are stored; undefined while there is nothing to store. */
+  next: BookState | undefined;
+}
+
+/** Stores pages together with the place of the one after them, so that each is stored once whatever happens. */
+async function appendPages(update: LedgerUpdate, part: Part, added: Added): Promise<Known<Reached>> {
+  const gathered: Gathered = { rows: [], next: undefined };
+  let reached: Reached;
+  try {
+    const read = await gather(update, part, gathered);
+    if (!read.known) return read;
+  } finally {
+    // Also when a page failed or the run is stopped: what came before need not be fetched again.
+    reached = await storeGathered(update, part, gathered, added);
+  }
+  return { known: true, value: reached };
+}
+
+/** Fetches page after page until it is time for a write. What stands in `into` is sound at any moment. */
+async function gather(update: LedgerUpdate, part: Part, into: Gathered): Promise<Known<undefined>> {
+  const { start, window, nowMs } = part;
+  const endsAtMs = update.now() + gatherMs;
+  let { cursor } = window;
+  do {
+    const page: EarningsPage = await fetchPage(update, part, cursor);
+    if (!page.known && !page.cursorRefused) return page;
+    cursor = page.known ? page.nextCursor : undefined;
+    if (page.known) into.rows.push(...page.rows);
+    const isLast = page.known && cursor === undefined;
+    into.next = isLast
+      ? afterWindow(start, window, nowMs, serverNow(update))
+      : midWindow(start, window, cursor, nowMs);
+  } while (cursor !== undefined && into.rows.length < maxGatheredRows && update.now() < endsAtMs);
+  return done;
+}
+
+async function storeGathered(
+  { database }: LedgerUpdate,
+  { book, start }: Part,
+  { rows, next }: Gathered,
+  added: Added,
+): Promise<Reached> {
+  if (next === undefined) return "more";
+  const isOurs = await database.write((sql) => {
+    // Another script may have read the same pages meanwhile.
     if (!isDeepStrictEqual(loadState(sql)[book], start)) return false;
     appendEarnings(sql, rows);
     saveState(sql, book, next);
     return true;
   });
   if (isOurs) added(rows);
-  return { known: true, value: isOurs && isRead(next) ? "through" : "more" };
+  return isOurs && isRead(next) ? "through" : "more";
 }
 
 /** Reads a window whole and stores what the store lacks of it. */
