@@ -93,3 +93,16 @@ test("what does not get its turn while patience lasts is left to the next run", 
   assert.equal(world.members(room, "invite").length, done);
   assert.ok(posts(sandbox, "invite").length < 20);
 });
+
+test("a room that is full before the first step sets the pace by its wait, and nobody is given up", async (t) => {
+  const { world, open, newRoom, fan } = await startHome(t);
+  const room = newRoom();
+  Object.assign(world.limits, { perRoom: { perSecond: 10, burst: 2 }, bodyOnly: true });
+  const grants = Array.from({ length: 8 }, (_, index) => stepOf("grant", room, fan(`fan${String(index)}`)));
+  await perform(open(), grants.slice(0, 2));
+  const outcomes = await perform(open(), grants.slice(2));
+  assert.deepEqual(
+    outcomes.map(({ result }) => result),
+    grants.slice(2).map(() => "done"),
+  );
+});

@@ -153,20 +153,55 @@ test("a refusal without a reason concerns the member, but three in a row concern
 });
 
 test("somebody else's dead homeserver is no failure of ours", async (t) => {
-  const { sandbox, world, open, newRoom, fan } = await startHome(t);
+  const { sandbox, world, open, newRoom } = await startHome(t);
   const room = newRoom();
   world.deadServers.add("dead.example");
-  const [lost, nina] = [mxid("@lost:dead.example"), fan("nina")];
+  const lost = mxid("@lost:dead.example");
   const [outcome] = await perform(open(), [stepOf("grant", room, lost)]);
   assert.ok(outcome?.result === "refused");
   assert.equal(outcome.sentence, "Their homeserver dead.example does not answer.");
   assert.equal(posts(sandbox, "invite").length, 1);
-  sandbox.faults.push({ path: /invite$/, fault: { kind: "hang" }, times: 2 });
-  const hung = await perform(open({ answerMs: 50 }), [
-    stepOf("grant", room, mxid("@slow:slow.example")),
+});
+
+test("another homeserver that says nothing keeps nobody out who does not need it", async (t) => {
+  const { world, owner, open, newRoom, fan } = await startHome(t);
+  const [room, other] = [newRoom(), newRoom()];
+  const [nina, zoe, gone] = [fan("nina"), fan("zoe"), fan("gone")];
+  world.invite(room, owner, gone);
+  world.muteServers.add("mute.example");
+  const [slow, alive] = [mxid("@a_slow:mute.example"), mxid("@b_alive:alive.example")];
+  const outcomes = await perform(open({ answerMs: 200 }), [
+    stepOf("grant", room, slow),
+    stepOf("grant", room, alive),
     stepOf("grant", room, nina),
+    stepOf("grant", other, zoe),
+    stepOf("revoke", room, gone),
   ]);
-  assert.deepEqual(resultsOf(hung), { "@slow:slow.example": "refused", [nina]: "failed" });
+  assert.deepEqual(resultsOf(outcomes), {
+    [nina]: "done",
+    [zoe]: "done",
+    [gone]: "done",
+    [slow]: "refused",
+    [alive]: "dropped",
+  });
+  const left = outcomes.find(({ result }) => result === "dropped");
+  assert.ok(left?.result === "dropped");
+  assert.match(left.sentence, /busy with this room; the next run goes on/);
+});
+
+test("a room that gives no answer in time is waited for once, and the others get their turn", async (t) => {
+  const { world, open, newRoom, fan } = await startHome(t);
+  const [room, other] = [newRoom(), newRoom()];
+  world.stuckRooms.add(room);
+  const fans = Array.from({ length: 8 }, (_, index) => fan(`fan${String(index)}`));
+  const last = fan("last");
+  const outcomes = await perform(open({ answerMs: 200 }), [
+    ...fans.map((who) => stepOf("grant", room, who)),
+    stepOf("grant", other, last),
+  ]);
+  const results = outcomes.map(({ result }) => result).sort();
+  assert.deepEqual(results, ["done", ...fans.slice(1).map(() => "dropped"), "failed"]);
+  assert.equal(world.membership(other, last), "invite");
 });
 
 test("an outage is tried again some times, then blamed on the service", async (t) => {

@@ -1,7 +1,7 @@
 /** The Matrix target: spaces, the rooms that go with them, and knocks. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { PlaceState, SpaceRoom, Step } from "../lib/model.ts";
+import type { Mxid, PlaceState, SpaceRoom, Step } from "../lib/model.ts";
 import {
   perform,
   performOne,
@@ -19,10 +19,10 @@ import {
 /** Puts a room into a space, and opens it to the members of others. */
 function arrange({ world, owner }: Home) {
   return {
-    addChild(space: string, room: string, via: readonly string[] = [world.serverName]) {
+    addChild: (space: string, room: string, via: readonly string[] = [world.serverName]) => {
       world.put(space, { type: "m.space.child", stateKey: room, sender: owner, content: { via } });
     },
-    openTo(room: string, ...others: readonly string[]) {
+    openTo: (room: string, ...others: readonly string[]) => {
       const allow = others.map((id) => ({ type: "m.room_membership", room_id: id }));
       const content = { join_rule: "restricted", allow };
       world.put(room, { type: "m.room.join_rules", sender: owner, content });
@@ -235,12 +235,16 @@ test("cascade on a room that is no space is a warning", async (t) => {
 
 // ---- Out of the space first -------------------------------------------------------------------------------------
 
-const outOf = (space: string, room: string, step: Step): Step[] => [
-  { ...step, placeId: stepOf("revoke", space, step.account).placeId, isSpace: true },
-  { ...step, place: placeOf(space), within: { roomName: room, unless: [], isPlace: false } },
+const outOf = (space: string, room: string, account: Mxid): Step[] => [
+  { ...stepOf("revoke", space, account), isSpace: true },
+  {
+    ...stepOf("revoke", room, account),
+    place: placeOf(space),
+    within: { roomName: room, unless: [], isPlace: false },
+  },
 ];
 
-async function twoInSpace(home: Home) {
+function twoInSpace(home: Home) {
   const { world, owner, newRoom, fan } = home;
   const space = newRoom({ isSpace: true });
   const room = newRoom();
@@ -251,7 +255,7 @@ async function twoInSpace(home: Home) {
     world.join(space, who);
     world.join(room, who);
   }
-  const steps = fans.map((who) => outOf(space, room, stepOf("revoke", room, who)));
+  const steps = fans.map((who) => outOf(space, room, who));
   return { space, room, steps: [...steps.map(([first]) => first), ...steps.map(([, second]) => second)] };
 }
 
@@ -260,7 +264,7 @@ const isStep = (step: Step | undefined): step is Step => step !== undefined;
 test("nobody is taken out of a room before the space is behind them, and a limit there holds up nobody else", async (t) => {
   const home = await startHome(t);
   const { sandbox, world, open } = home;
-  const { space, room, steps } = await twoInSpace(home);
+  const { space, room, steps } = twoInSpace(home);
   sandbox.faults.push({
     method: "POST",
     path: new RegExp(`${space.slice(1, 20)}.*/kick$`),
@@ -282,7 +286,7 @@ test("nobody is taken out of a room before the space is behind them, and a limit
 test("where the kick from the space fails, the kick from the room goes all the same", async (t) => {
   const home = await startHome(t);
   const { world, bot, open } = home;
-  const { space, room, steps } = await twoInSpace(home);
+  const { space, room, steps } = twoInSpace(home);
   world.setPower(space, bot, 0);
   const outcomes = await perform(open(), steps.filter(isStep));
   const byRoom = Map.groupBy(outcomes, ({ step }) => step.placeId);
@@ -342,4 +346,17 @@ test("many rooms are read with one request each, two where an alias is resolved,
   const states = await open().read(places, new Set());
   assert.ok(places.every((place) => readable(states.get(place)).members.size === 52));
   assert.equal(sandbox.requests.length - before, 1 + 10 + 20);
+});
+
+test("several rooms are read at once", async (t) => {
+  const { sandbox, newRoom, open } = await startHome(t);
+  const places = Array.from({ length: 4 }, () => placeOf(newRoom()));
+  const begunMs: number[] = [];
+  const onStrike = () => {
+    begunMs.push(performance.now());
+  };
+  sandbox.faults.push({ path: /state$/, fault: { kind: "hang" }, onStrike });
+  await open({ answerMs: 800 }).read(places, new Set());
+  assert.equal(begunMs.length, 4);
+  assert.ok(Math.max(...begunMs) - Math.min(...begunMs) < 700, "one after the other would take 800 ms each");
 });

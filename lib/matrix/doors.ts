@@ -3,9 +3,12 @@ import type { Place, RoomId } from "../model.ts";
 import { newestKnownVersion, versionNumber, type Power } from "./power.ts";
 import { moderatorLevel, type Room } from "./room.ts";
 
-/** The places that were read, by the rooms that they are, and whether those are all places of the config. */
 export interface Guarded {
+  /** The places that were read, by the rooms that they are. */
   readonly places: ReadonlyMap<RoomId, Place>;
+  /** The same, and the rooms that go with spaces among them, by the place that guards them. */
+  readonly through: ReadonlyMap<RoomId, Place>;
+  /** Whether those are all places of the config. */
   readonly areAll: boolean;
 }
 
@@ -16,6 +19,8 @@ export interface Surroundings {
   readonly place: Place | undefined;
   readonly guarded: Guarded;
 }
+
+const guardedRules = new Set(["invite", "knock", "restricted", "knock_restricted"]);
 
 /** What stands open. Empty in a room that only the bot and staff let people into. */
 export function openDoors(room: Room, power: Power, around: Surroundings): readonly string[] {
@@ -34,8 +39,8 @@ function joinDoors(
     );
   }
   for (const other of opensTo) doors.push(...otherWayIn(other, around));
-  // Ordinary private rooms have this, too: there it concerns only guests who were invited.
-  if (joinRule !== "invite" && guestAccess === "can_join") {
+  // Ordinary private rooms have this, too: there it concerns only guests who were let in by somebody.
+  if (!guardedRules.has(joinRule) && guestAccess === "can_join") {
     doors.push(`Guests may join ${name}. Forbid guest access in its settings.`);
   }
   if (history === "world_readable") {
@@ -48,7 +53,7 @@ function joinDoors(
 
 /** A room that opens to the members of another one is guarded no better than that one. */
 function otherWayIn(other: RoomId, { name, place, guarded }: Surroundings): readonly string[] {
-  const guard = guarded.places.get(other);
+  const guard = guarded.through.get(other);
   if (guard === undefined) {
     if (!guarded.areAll) return [];
     return [
@@ -56,7 +61,8 @@ function otherWayIn(other: RoomId, { name, place, guarded }: Surroundings): read
     ];
   }
   const rules = new Set(place?.rules.map((rule) => JSON.stringify(rule)));
-  const isWider = place !== undefined && guard.rules.some((rule) => !rules.has(JSON.stringify(rule)));
+  const isWider =
+    place !== undefined && guard !== place && guard.rules.some((rule) => !rules.has(JSON.stringify(rule)));
   return isWider
     ? [
         `Whoever is in ${guard.id} may join ${name}, whatever the rules of ${place.id} say. Set its access to "invite only" if it is not for all of them.`,

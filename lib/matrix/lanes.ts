@@ -10,6 +10,8 @@ import type { Account, Step } from "../model.ts";
 /** A step that was handed to us and has not started yet, or waits to start again. */
 export interface Waiting {
   readonly step: Step;
+  /** Takes its lane for itself, once everything else has had its turn. */
+  readonly isLast: boolean;
   notBeforeMs: number;
   /** When its patience ends: set when it first has to wait. */
   deadlineMs: number;
@@ -27,7 +29,7 @@ interface Lane {
 
 /** All times are of `performance.now()`. */
 export interface Lanes {
-  wait(step: Step): Waiting;
+  wait(step: Step, isLast: boolean): Waiting;
   /** When it may start; undefined: not before another step has ended. */
   startMs(waiting: Waiting): number | undefined;
   started(waiting: Waiting): void;
@@ -77,8 +79,8 @@ export function createLanes(patienceMs: number): Lanes {
   const earliestMs = (waiting: Waiting) => Math.max(waiting.notBeforeMs, laneOf(waiting).notBeforeMs);
 
   return {
-    wait(step) {
-      const waiting = { step, notBeforeMs: 0, deadlineMs: Number.POSITIVE_INFINITY };
+    wait(step, isLast) {
+      const waiting = { step, isLast, notBeforeMs: 0, deadlineMs: Number.POSITIVE_INFINITY };
       const { account, verb, isSpace } = step;
       if (verb === "revoke" && isSpace === true)
         inSpaces.set(account, [...(inSpaces.get(account) ?? []), waiting]);
@@ -86,7 +88,7 @@ export function createLanes(patienceMs: number): Lanes {
     },
     startMs(waiting) {
       const lane = laneOf(waiting);
-      const goesAlone = lane.limited.size > 0 || lane.paceMs > 0;
+      const goesAlone = waiting.isLast || lane.limited.size > 0 || lane.paceMs > 0;
       if (busy.has(memberOf(waiting)) || waitsForSpace(waiting)) return undefined;
       if (goesAlone && lane.running > 0) return undefined;
       return earliestMs(waiting);
@@ -118,8 +120,11 @@ export function createLanes(patienceMs: number): Lanes {
       lane.limited.add(waiting.step.account);
       if (lane.limited.size < accountsToHold(lane, waitMs, patienceMs)) return;
       lane.notBeforeMs = untilMs;
-      // From the last success to the next that is allowed: what the homeserver takes for one.
-      const intervalMs = untilMs - Math.max(lane.succeededMs, performance.now() - longestPaceMs);
+      // From the last success to the next that is allowed: what the homeserver takes for one. Before the first, the wait.
+      const nowMs = performance.now();
+      const hasSucceeded = Number.isFinite(lane.succeededMs);
+      const sinceMs = hasSucceeded ? Math.max(lane.succeededMs, nowMs - longestPaceMs) : nowMs;
+      const intervalMs = untilMs - sinceMs;
       lane.paceMs = waitMs <= longestPaceMs ? Math.min(longestPaceMs, Math.max(lane.paceMs, intervalMs)) : 0;
     },
     hopelessMs(waiting) {

@@ -1,5 +1,6 @@
 /** One step at the homeserver, and what its answer means for the journal. */
-import type { Mxid, Outcome, Reason, RoomId, Standing, Step } from "../model.ts";
+import type { Mxid, Outcome, PlaceId, Reason, RoomId, Standing, Step } from "../model.ts";
+import { needsAnotherServer, serverOf } from "./elsewhere.ts";
 import type { Homeserver } from "./homeserver.ts";
 import { deedsIn, hindrance, notJoined } from "./manage.ts";
 import type { Attempt } from "./schedule.ts";
@@ -28,6 +29,8 @@ export interface PerformDeps {
 export function createAttempt(deps: PerformDeps): (step: Step) => Promise<Attempt> {
   const closed = new Map<string, string>();
   const refusals = new Map<string, number>();
+  /** Rooms that gave no answer in time: there our homeserver may wait for another one, and lets nobody in or out. */
+  const stuck = new Set<PlaceId>();
   const laneOf = (step: Step) => `${step.verb} ${step.placeId}`;
 
   const send = (step: Step, room: RoomId): Promise<Answer<undefined>> => {
@@ -74,9 +77,17 @@ export function createAttempt(deps: PerformDeps): (step: Step) => Promise<Attemp
     return step.verb === "grant" ? refuse(step, trouble) : close(step, trouble.sentence);
   };
 
+  /** One timeout speaks for its room, so that the run goes on elsewhere instead of waiting here again and again. */
+  const unreached = (step: Step, trouble: Unreachable): Outcome => {
+    if (trouble.timedOut && stuck.has(step.placeId)) return leave(step);
+    if (trouble.timedOut) stuck.add(step.placeId);
+    return unreachedOutcome(step, trouble, deps.bot);
+  };
+
   return async (step) => {
     const known = closed.get(laneOf(step));
     if (known !== undefined) return { step, result: "failed", blame: "place", sentence: known };
+    if (stuck.has(step.placeId)) return leave(step);
     const room = deps.roomOf(step);
     const answer = await send(step, room);
     if (answer.ok) {
@@ -85,7 +96,7 @@ export function createAttempt(deps: PerformDeps): (step: Step) => Promise<Attemp
     }
     const { trouble } = answer;
     if (trouble.kind === "limited") return { result: "limited", waitMs: trouble.waitMs };
-    if (trouble.kind === "unreachable") return unreachedOutcome(step, trouble, deps.bot);
+    if (trouble.kind === "unreachable") return unreached(step, trouble);
     if (trouble.code === "M_INVITE_BLOCKED") {
       return { step, result: "refused", code: trouble.code, sentence: "They accept no invitations from us." };
     }
@@ -95,6 +106,12 @@ export function createAttempt(deps: PerformDeps): (step: Step) => Promise<Attemp
     return { step, result: "failed", blame: "member", sentence: trouble.sentence };
   };
 }
+
+const leave = (step: Step): Outcome => ({
+  step,
+  result: "dropped",
+  sentence: "The homeserver is busy with this room; the next run goes on.",
+});
 
 const nameOf = ({ within, place }: Step): string => within?.roomName ?? place.id;
 
@@ -115,18 +132,14 @@ const standingIn = (reading: Reading, { account }: Step): Standing =>
 const isThere = ({ is }: Standing, { verb }: Step): boolean =>
   is === "in" || is === "invited" || (is === "knocking" && verb !== "grant");
 
-const serverOf = (account: string) => account.slice(account.indexOf(":") + 1);
-
 /**
  * Inviting somebody of another homeserver needs that one, too. If it does not answer, ours says 502, or keeps us waiting;
  * that is no failure of ours.
  */
 function unreachedOutcome(step: Step, trouble: Unreachable, bot: Mxid): Outcome {
-  const server = serverOf(step.account);
-  const isElsewhere = step.verb === "grant" && server !== serverOf(bot);
   const isTheirs = trouble.timedOut || (trouble.status === 502 && trouble.code !== "");
-  if (isElsewhere && isTheirs) {
-    const sentence = `Their homeserver ${server} does not answer.`;
+  if (needsAnotherServer(step, bot) && isTheirs) {
+    const sentence = `Their homeserver ${serverOf(step.account)} does not answer.`;
     return { step, result: "refused", code: "homeserver unreachable", sentence };
   }
   return { step, result: "failed", blame: "service", sentence: trouble.sentence };

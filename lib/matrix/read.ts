@@ -13,7 +13,7 @@ import { openDoors, type Guarded } from "./doors.ts";
 import type { Homeserver } from "./homeserver.ts";
 import { deedsIn, hindrance, notJoined } from "./manage.ts";
 import { placeIdOf, roomOf, type Room } from "./room.ts";
-import { roomsOfSpace, type Reading } from "./space.ts";
+import { companions, roomsOfSpace, type Reading } from "./space.ts";
 import type { Trouble } from "./trouble.ts";
 
 const roomsAtOnce = 4;
@@ -74,7 +74,7 @@ export function createReader({ homeserver, bot, configured, signal }: ReaderDeps
       const located = await locateAll(places);
       const rooms = located.flatMap(({ room }) => (typeof room === "string" ? [room] : []));
       const readings = await readAll(rooms);
-      const guarded = guardedBy(located, configured);
+      const guarded = guardedBy(located, readings, configured);
       return new Map(
         located.map(({ place, room }) => {
           if (typeof room !== "string") return [place, { unreadable: room }];
@@ -120,12 +120,23 @@ function sameRoom(place: Place, room: RoomId, twins: readonly Located[]): Reason
   };
 }
 
-function guardedBy(located: readonly Located[], configured: readonly Place[]): Guarded {
+function guardedBy(
+  located: readonly Located[],
+  readings: ReadonlyMap<RoomId, Reading>,
+  configured: readonly Place[],
+): Guarded {
   const places = new Map(
     located.flatMap(({ place, room }) => (typeof room === "string" ? [[room, place] as const] : [])),
   );
+  const through = new Map(places);
+  for (const [id, place] of places) {
+    const reading = readings.get(id);
+    if (reading?.is !== "room" || !reading.room.isSpace) continue;
+    for (const room of companions(reading.room, { place, readings, guarded: { places } }))
+      if (!through.has(room.id)) through.set(room.id, place);
+  }
   const known = new Set(places.values());
-  return { places, areAll: configured.every((place) => known.has(place)) };
+  return { places, through, areAll: configured.every((place) => known.has(place)) };
 }
 
 // ---- The state of a place ---------------------------------------------------------------------------------------

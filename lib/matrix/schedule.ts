@@ -9,6 +9,8 @@ export interface ScheduleOptions {
   /** Tries a step once. What it throws ends everything, after the steps under way. */
   readonly attempt: (step: Step) => Promise<Attempt>;
   readonly atOnce: number;
+  /** Steps that may take long and hold up others: they start when nothing else is left, one per room at a time. */
+  readonly goesLast: (step: Step) => boolean;
   /** How long a step may wait for limits in all, in ms; one that would wait longer is dropped. */
   readonly patienceMs: number;
   /** When aborted, nothing more is begun. */
@@ -30,7 +32,7 @@ export async function* schedule(
   const lanes = createLanes(options.patienceMs);
   const mailbox = createMailbox<News>();
   const waiting = new Set<Waiting>();
-  const state = { running: 0, isPulling: false, isExhausted: false };
+  const state = { running: 0, runningFirst: 0, isPulling: false, isExhausted: false };
   const thrown: unknown[] = [];
 
   const post = (news: Promise<News>, whose?: Waiting) => {
@@ -39,14 +41,20 @@ export async function* schedule(
     });
   };
 
+  const startMsOf = (one: Waiting): number | undefined => {
+    const othersAreLeft = !state.isExhausted || state.runningFirst > 0 || waiting.values().some(isFirst);
+    return one.isLast && othersAreLeft ? undefined : lanes.startMs(one);
+  };
+
   const startWhatMay = () => {
     for (const one of waiting) {
       if (state.running >= atOnce) return;
-      const startMs = lanes.startMs(one);
+      const startMs = startMsOf(one);
       if (startMs === undefined || startMs > performance.now()) continue;
       waiting.delete(one);
       lanes.started(one);
       state.running += 1;
+      if (isFirst(one)) state.runningFirst += 1;
       post(
         options.attempt(one.step).then((attempt) => ({ of: "attempted", waiting: one, attempt })),
         one,
@@ -63,7 +71,7 @@ export async function* schedule(
     if (news.of === "pulled") {
       state.isPulling = false;
       if (news.step === undefined) state.isExhausted = true;
-      else waiting.add(lanes.wait(news.step));
+      else waiting.add(lanes.wait(news.step, options.goesLast(news.step)));
       return undefined;
     }
     if (news.waiting === undefined) {
@@ -71,6 +79,7 @@ export async function* schedule(
       return undefined;
     }
     state.running -= 1;
+    if (isFirst(news.waiting)) state.runningFirst -= 1;
     lanes.ended(news.waiting);
     if (news.of === "thrown" || news.attempt.result !== "limited") lanes.over(news.waiting);
     if (news.of === "thrown") return brokenOff(news.waiting.step, news.error);
@@ -90,7 +99,9 @@ export async function* schedule(
       if (!isEnding) startWhatMay();
       for (const outcome of dropHopeless(waiting, lanes, isEnding)) yield outcome;
       if (state.running === 0 && !state.isPulling && waiting.size === 0) break;
-      const news = await mailbox.collect(state.running < atOnce ? nextStartInMs(waiting, lanes) : Infinity);
+      const news = await mailbox.collect(
+        state.running < atOnce ? nextStartInMs(waiting, startMsOf) : Infinity,
+      );
       for (const outcome of news.map(take)) if (outcome !== undefined) yield outcome;
     }
   } finally {
@@ -100,8 +111,13 @@ export async function* schedule(
   if (thrown.length > 0) throw thrown[0];
 }
 
-function nextStartInMs(waiting: ReadonlySet<Waiting>, lanes: Lanes): number {
-  const starts = [...waiting].map((one) => lanes.startMs(one) ?? Infinity);
+const isFirst = ({ isLast }: Waiting): boolean => !isLast;
+
+function nextStartInMs(
+  waiting: ReadonlySet<Waiting>,
+  startMsOf: (one: Waiting) => number | undefined,
+): number {
+  const starts = [...waiting].map((one) => startMsOf(one) ?? Infinity);
   return Math.min(...starts) - performance.now();
 }
 

@@ -27,7 +27,7 @@ export type RoomsOfSpace =
 
 /** The rooms that go with the space and that the bot can take members out of; the others are named in warnings. */
 export function roomsOfSpace(space: Room, given: SpaceGiven): RoomsOfSpace {
-  const { readings, place, guarded } = given;
+  const { readings } = given;
   const below = descendants(space, readings);
   const foreign: RoomId[] = [];
   for (const id of below) {
@@ -37,13 +37,26 @@ export function roomsOfSpace(space: Room, given: SpaceGiven): RoomsOfSpace {
     }
     if (reading.is !== "room") foreign.push(id);
   }
-  const seen = roomsAmong([...below, ...guarded.places.keys()], readings).filter(({ id }) => id !== space.id);
-  const own = place.cascade === true ? roomsAmong(below, readings) : [];
-  const judged = reachedFrom(space.id, seen, own).map((room) => judge(room, given));
+  const judged = companions(space, given).map((room) => judge(room, given));
   return {
     rooms: judged.flatMap(({ room, trouble }) => (trouble === undefined ? [spaceRoomOf(room)] : [])),
     warnings: [...foreignWarning(foreign, given), ...judged.flatMap((one) => one.trouble ?? one.doors)],
   };
+}
+
+/** The rooms that go with the space, as far as they could be read. */
+export function companions(
+  space: Room,
+  {
+    place,
+    readings,
+    guarded,
+  }: Pick<SpaceGiven, "place" | "readings"> & { readonly guarded: Pick<Guarded, "places"> },
+): readonly Room[] {
+  const below = descendants(space, readings);
+  const seen = roomsAmong([...below, ...guarded.places.keys()], readings).filter(({ id }) => id !== space.id);
+  const own = place.cascade === true ? roomsAmong(below, readings) : [];
+  return reachedFrom(space.id, seen, own);
 }
 
 /** An answer that cannot be understood will not be understood in the next run either. */

@@ -3,6 +3,7 @@ import type { MatrixConfig } from "../config/shape.ts";
 import { PlatformError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { parseRoomId, type RoomId, type Step, type Target } from "../model.ts";
+import { needsAnotherServer } from "./elsewhere.ts";
 import { openHomeserver, type Homeserver } from "./homeserver.ts";
 import { createAttempt } from "./perform.ts";
 import { createReader } from "./read.ts";
@@ -54,7 +55,9 @@ export function openMatrix(config: MatrixConfig, deps: MatrixDeps): Target {
     },
     async *perform(steps) {
       await checkOnce();
-      yield* schedule(steps, { attempt, atOnce: stepsAtOnce, patienceMs: times.patienceMs, signal });
+      const { patienceMs } = times;
+      const goesLast = (step: Step) => needsAnotherServer(step, config.userId);
+      yield* schedule(steps, { attempt, atOnce: stepsAtOnce, goesLast, patienceMs, signal });
     },
     requests: homeserver.requests,
     clockSkewMs: homeserver.clockSkewMs,

@@ -56,6 +56,10 @@ export interface MatrixWorld {
   readonly limits: MatrixLimits;
   /** Other homeservers that do not answer ours. */
   readonly deadServers: Set<string>;
+  /** Others that take the call and say nothing: whoever is invited from there keeps the room for themselves meanwhile. */
+  readonly muteServers: Set<string>;
+  /** Rooms that wait for one of those: nobody gets in or out. */
+  readonly stuckRooms: Set<string>;
   /** Makes an account of this homeserver and logs it in. */
   addUser(localpart: string, token?: string): User & { readonly token: string };
   /** The creator's room; gives its id. */
@@ -217,6 +221,8 @@ export function createWorld(serverName: string, now: () => number): MatrixWorld 
     aliases,
     limits: {},
     deadServers: new Set(),
+    muteServers: new Set(),
+    stuckRooms: new Set(),
     addUser(localpart, token = `token-of-${localpart}`) {
       const user = { id: `@${localpart}:${serverName}`, token, blocksInvites: false };
       users.set(user.id, user);

@@ -34,7 +34,7 @@ interface Call {
 interface Route {
   readonly method: string;
   readonly path: RegExp;
-  readonly answer: (call: Call) => Reply;
+  readonly answer: (call: Call) => Reply | Promise<Reply>;
   /** Whether it answers those as well who do not say who they are. */
   readonly isOpen: boolean;
 }
@@ -76,7 +76,7 @@ const routes: readonly Route[] = [
   route("POST", "/knock/*", actAlone("knock")),
 ];
 
-function answer(request: SandboxRequest, world: MatrixWorld, limiter: Limiter): Reply {
+function answer(request: SandboxRequest, world: MatrixWorld, limiter: Limiter): Reply | Promise<Reply> {
   if (request.path === "/_matrix/client/versions") return ok({ versions: ["v1.12", "v1.13"] });
   const known = routes.filter((one) => one.path.test(request.path));
   const match = known.find((one) => one.method === request.method);
@@ -201,7 +201,7 @@ function getAlias({ world, words: [alias = ""] }: Call): Reply {
 
 /** What one does to another. Limits come before anything else, even where nothing would change. */
 function actOn(action: MemberAction) {
-  return (call: Call): Reply => {
+  return (call: Call): Reply | Promise<Reply> => {
     const { world, limiter, words, user: sender } = call;
     const body = readTarget(call.request);
     if ("status" in body) return problem(body);
@@ -214,6 +214,8 @@ function actOn(action: MemberAction) {
     const invite = { room: room.id, receiver: target, issuer: sender };
     const waitMs = (action === "invite" ? limiter.invite(invite) : undefined) ?? limiter.send(sender);
     if (waitMs !== undefined) return limited(waitMs, world.limits.bodyOnly);
+    if (action === "invite" && world.muteServers.has(serverOf(target))) world.stuckRooms.add(room.id);
+    if (world.stuckRooms.has(room.id)) return noAnswer();
     const refusal = action === "invite" ? inviteRefusal(world, room, target) : undefined;
     if (refusal !== undefined) return problem(refusal);
     const refused = world.change(room.id, {
@@ -252,26 +254,30 @@ function readTarget({
   return { target, reason };
 }
 
+const noAnswer = (): Promise<Reply> => new Promise(() => undefined);
+const serverOf = (user: string) => user.slice(user.indexOf(":") + 1);
+
 /** What the invited one, or their homeserver, has to say. */
 function inviteRefusal(world: MatrixWorld, room: Room, target: string): MatrixRefusal | undefined {
   if (world.users.get(target)?.blocksInvites === true) {
     const error = "You are not permitted to invite this user.";
     return { status: 403, errcode: "M_INVITE_BLOCKED", error };
   }
-  const server = target.slice(target.indexOf(":") + 1);
+  const server = serverOf(target);
   if (!world.deadServers.has(server) || membershipOf(room, target) === "join") return undefined;
   return { status: 502, errcode: "M_UNKNOWN", error: `Can't connect to server ${server}` };
 }
 
 /** What one does alone, by id or alias. */
 function actAlone(action: "join" | "leave" | "knock") {
-  return ({ world, words: [idOrAlias = ""], user }: Call): Reply => {
+  return ({ world, words: [idOrAlias = ""], user }: Call): Reply | Promise<Reply> => {
     const id = idOrAlias.startsWith("#") ? world.aliases.get(idOrAlias) : idOrAlias;
     if (id === undefined) return notFound(`Room alias ${idOrAlias} not found`);
     if (!world.rooms.has(id)) {
       const error = "Can't join remote room because no servers that are in the room have been provided.";
       return unknown(404, error);
     }
+    if (world.stuckRooms.has(id)) return noAnswer();
     const refused = world.change(id, { action, sender: user, target: user });
     if (refused !== undefined) return problem(refused);
     return ok(action === "leave" ? {} : { room_id: id });

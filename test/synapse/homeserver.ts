@@ -28,7 +28,7 @@ export interface Synapse {
 /** Why there is nothing to start, in a sentence; undefined where Synapse is installed. */
 export function whyMissing(): string | undefined {
   if (existsSync(python)) return undefined;
-  return "Synapse is not installed: these tests are left out. `npm run test:setup` installs it into .venv.";
+  return "Synapse, the homeserver of these tests, is not installed: `npm run test:setup` puts it into .venv.";
 }
 
 /** Starts it and waits until it answers. Throws, with the end of its log, where it does not. */

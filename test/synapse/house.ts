@@ -38,11 +38,11 @@ export interface House {
   /** Added to the config. */
   readonly config: Record<string, unknown>;
   /** A subscriber with an account. */
-  subscriber(name: string): Promise<Member>;
+  readonly subscriber: (name: string) => Promise<Member>;
   /** A subscriber with this account. */
-  linked(person: Person): Member;
+  readonly linked: (person: Person) => Member;
   /** A subscriber of whom nothing is known but a Matrix id. */
-  linkedId(id: string): SandboxFan;
+  readonly linkedId: (id: string) => SandboxFan;
   /** A room of the owner, in which the bot has power 60 and only moderators invite. */
   newRoom(options?: NewRoom): Promise<string>;
   /** The same, and in the config by its id. */

@@ -64,7 +64,7 @@ export interface Person {
   /** Refuses all invitations from now on. */
   blockInvites(): Promise<void>;
   logout(): Promise<void>;
-  state(room: string): Promise<readonly RoomEvent[]>;
+  readonly state: (room: string) => Promise<readonly RoomEvent[]>;
   /** Memberships by user id. */
   members(room: string): Promise<Json>;
 }
@@ -78,7 +78,7 @@ export interface People {
    * An account from before localparts were restricted to small letters, digits and a few signs: no way of today makes
    * one, so its row is put where old ones lie. https://spec.matrix.org/v1.16/appendices/#historical-user-ids
    */
-  registerHistorical(localpart: string): Promise<Person>;
+  readonly registerHistorical: (localpart: string) => Promise<Person>;
 }
 
 // ---- Requests ---------------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ export async function createPeople(synapse: Synapse): Promise<People> {
       await administer("POST", path, { messages_per_second: 0, burst_count: 0 });
       return person;
     },
-    async registerHistorical(localpart) {
+    registerHistorical: async (localpart) => {
       const id = `@${localpart}:${serverName}`;
       const database = new DatabaseSync(synapse.database, { timeout: 10_000 });
       database.prepare("INSERT INTO users (name, creation_ts) VALUES (?, 1400000000)").run(id);

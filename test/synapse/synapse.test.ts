@@ -21,20 +21,24 @@ if (missing !== undefined && process.env["CI"] === "true") throw new Error(missi
 let street: Street | undefined;
 const theStreet = () => street ?? assert.fail("Synapse is not up");
 
-describe("on Synapse", { concurrency: 4, ...(missing === undefined ? {} : { skip: missing }) }, () => {
-  before(async () => {
-    const synapse = await startSynapse();
-    const people = await createPeople(synapse);
-    let houses = 0;
-    street = { synapse, people, fresh: (word) => `${word}-${String((houses += 1))}` };
-  });
-  after(() => street?.synapse.stop());
+describe(
+  "on Synapse",
+  { concurrency: 4, timeout: 600_000, ...(missing === undefined ? {} : { skip: missing }) },
+  () => {
+    before(async () => {
+      const synapse = await startSynapse();
+      const people = await createPeople(synapse);
+      let houses = 0;
+      street = { synapse, people, fresh: (word) => `${word}-${String((houses += 1))}` };
+    });
+    after(() => street?.synapse.stop());
 
-  // Much of what these do is waiting, so they come first.
-  limits(theStreet);
-  parity(theStreet);
-  invitations(theStreet);
-  removals(theStreet);
-  trouble(theStreet);
-  names(theStreet);
-});
+    // Much of what these do is waiting, so they come first.
+    limits(theStreet);
+    parity(theStreet);
+    invitations(theStreet);
+    removals(theStreet);
+    trouble(theStreet);
+    names(theStreet);
+  },
+);
