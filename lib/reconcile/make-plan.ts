@@ -105,7 +105,7 @@ export async function makePlan(job: Job): Promise<Planned> {
     confirmedAtMs: job.now(),
     guarded,
     heldIsNew: heldIsNew(guarded.held, memory.lastHeld?.held),
-    foreignGrants: memory.foreignGrants,
+    foreignGrants: memory.allLocated ? memory.foreignGrants : [],
     unreadable,
     stillStands: lookAgainAt(job, links.books),
     confirmAgain: async (removals) => {
@@ -173,6 +173,10 @@ function loadMemory(sql: Sql, job: Job, have: ReadonlyMap<Place, PlaceState>) {
     acceptedSizes: loadSourceSizes(sql),
     lastHeld: loadCurrentHeld(sql, job.target.name),
     foreignGrants: foreign.filter((grant) => !isLeftBehind(grant)),
+    /** While a configured place cannot be located, what looks foreign may be in that very place. */
+    allLocated: [...places].every(
+      ([place, { placeId }]) => placeId !== undefined || placeIdNow(have.get(place)) !== undefined,
+    ),
   };
 }
 

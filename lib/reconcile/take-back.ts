@@ -1,7 +1,7 @@
 /** The plan that takes back, at the operator's word, what was given in a place that is no longer configured. */
 import type { Sql } from "../db.ts";
 import { BadInputError } from "../errors.ts";
-import type { Account, Place, PlaceId, PlaceMemory, Step, Want, Wish } from "../model.ts";
+import type { Account, Place, PlaceId, PlaceMemory, PlaceState, Step, Verdict, Wish } from "../model.ts";
 import { diff } from "../plan/diff.ts";
 import { loadForeignGrants, loadPlaceMemory } from "../store/places.ts";
 import type { Job } from "./job.ts";
@@ -20,10 +20,13 @@ export async function planTakeBack(job: Job, id: string): Promise<Planned> {
   const placeId = await database.read((sql) => formerPlace(sql, job, id));
   const place: Place = { ...former, target: target.name, id };
   const memory = await database.read((sql) => loadPlaceMemory(sql, target.name, placeId, id, job.now()));
-  const have = await target.read([place], new Set(memory.grants.keys()));
-  const memories = new Map([[place, memory]]);
+  const memories = new Map([[place, memory], ...(await database.read((sql) => memoriesOfOthers(sql, job)))]);
+  const have = await readAlone(job, place, memories);
   const plan = diff({
-    want: wantNobody(place, memory),
+    want: new Map([
+      [place, wantNobody(memory)],
+      ...job.places.map((other) => [other, untold(memory)] as const),
+    ]),
     have,
     memories,
     leftBehind: new Map(),
@@ -78,11 +81,38 @@ function formerPlace(sql: Sql, { target, places }: Job, id: string): PlaceId {
   );
 }
 
-function wantNobody(place: Place, { grants }: PlaceMemory): Want {
-  const wishes = new Map<Account, Wish>();
-  for (const [account, { fans }] of grants) {
-    const verdict = { is: "no", because: "the operator takes this place back", requested: true } as const;
-    wishes.set(account, { account, fans, verdict });
+/** Where the places of the config led last: a former space takes nobody out of a room that is one of them. */
+const memoriesOfOthers = (sql: Sql, { target, places, now }: Job) =>
+  places.map((place) => [place, loadPlaceMemory(sql, target.name, undefined, place.id, now())] as const);
+
+/** Reads the place beside all that are configured: an alias of the config may lead to the very room. */
+async function readAlone(
+  { target, places }: Job,
+  place: Place,
+  memories: ReadonlyMap<Place, PlaceMemory>,
+): Promise<ReadonlyMap<Place, PlaceState>> {
+  const states = await target.read([...places, place], new Set(memories.get(place)?.grants.keys()));
+  const lost = places.find((other) => !isLocated(states.get(other), memories.get(other)));
+  if (lost !== undefined) {
+    throw new BadInputError(
+      `--take-back ${place.id}: where ${lost.id} of the config leads cannot be told now, and it may be this very place.`,
+      "Mend that first (the sync says why), then try again.",
+    );
   }
-  return new Map([[place, wishes]]);
+  const state = states.get(place);
+  return new Map(state === undefined ? [] : [[place, state]]);
 }
+
+const isLocated = (state: PlaceState | undefined, memory: PlaceMemory | undefined): boolean =>
+  memory?.placeId !== undefined || (state !== undefined && !("unreadable" in state));
+
+const wantNobody = (memory: PlaceMemory): Wishes =>
+  wishesOf(memory, { is: "no", because: "the operator takes this place back", requested: true });
+
+const untold = (memory: PlaceMemory): Wishes =>
+  wishesOf(memory, { is: "unknown", because: "Fanvue was not asked" });
+
+type Wishes = ReadonlyMap<Account, Wish>;
+
+const wishesOf = ({ grants }: PlaceMemory, verdict: Verdict): Wishes =>
+  new Map([...grants].map(([account, { fans }]) => [account, { account, fans, verdict }]));

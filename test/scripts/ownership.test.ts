@@ -189,7 +189,7 @@ describe("promise 4: we take back only what is ours", { concurrency: 2 }, () => 
     assert.ok(!members.has(spending.discord));
   });
 
-  it("tells of what is ours in a place that is no longer configured, and leaves it there", async (test) => {
+  it("tells of what is ours in a place that is no longer configured, and leaves it there until asked", async (test) => {
     const { home } = await startSubscribed(test, ["ana", "ben"]);
     await settle(home);
     home.config.roles = Object.fromEntries(
@@ -198,7 +198,9 @@ describe("promise 4: we take back only what is ours", { concurrency: 2 }, () => 
     home.saveConfig();
     const result = await home.run("sync-discord");
     assertClean(result);
-    assert.match(result.stdout, new RegExp(home.roles.subscription));
+    assert.match(result.stdout, new RegExp(`--take-back '${home.roles.subscription}'`));
     assert.deepEqual(home.holders("subscription"), ["ana", "ben"]);
+    assertClean(await home.run("sync-discord", "--take-back", home.roles.subscription));
+    assert.deepEqual(home.holders("subscription"), []);
   });
 });

@@ -13,6 +13,7 @@ import { names } from "./names.ts";
 import { parity } from "./parity.ts";
 import { createPeople } from "./people.ts";
 import { removals } from "./removals.ts";
+import { spaces } from "./spaces.ts";
 import { trouble } from "./trouble.ts";
 
 const missing = whyMissing();
@@ -38,6 +39,7 @@ describe(
     parity(theStreet);
     invitations(theStreet);
     removals(theStreet);
+    spaces(theStreet);
     trouble(theStreet);
     names(theStreet);
   },
