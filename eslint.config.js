@@ -4,7 +4,7 @@ import tseslint from "typescript-eslint";
 /** A file imports only from lower floors; the pure floor touches nothing but the model and itself. */
 const floors = [
   ["model", "errors", "nearest"],
-  ["config", "log", "http", "lock", "db"],
+  ["config", "log", "scrub", "http", "lock", "db"],
   ["fanvue", "discord", "matrix", "store"],
   ["rules", "want", "plan", "guard", "report", "ledger"],
   ["snapshot", "apply", "reconcile", "link-admin", "describe-config", "check-online"],

@@ -78,13 +78,18 @@ async function start<const Table extends OptionTable>(
 ): Promise<ExitCode> {
   const table = { ...script.options, ...commonOptions };
   const { options, positionals } = parse(script, table);
-  const print = (text: string) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  const write = (text: string) => void process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
   if (options.help) {
-    print(helpText(script, table));
+    write(helpText(script, table));
     return exitCodes.inOrder;
   }
-  const log = createLog({ name: script.name, verbose: options.verbose });
-  const progress = createProgress(log);
+  const bar = process.stderr.isTTY ? progressBar() : undefined;
+  const log = createLog({
+    name: script.name,
+    verbose: options.verbose,
+    ...(bar === undefined ? {} : { beforeLine: bar.stop }),
+  });
+  const progress = bar ?? progressLines(log);
   try {
     return await script.run({
       options,
@@ -94,7 +99,10 @@ async function start<const Table extends OptionTable>(
       log,
       signal,
       progress: progress.show,
-      print,
+      print(text) {
+        progress.stop();
+        write(text);
+      },
     });
   } finally {
     progress.stop();
@@ -239,33 +247,63 @@ function tell(script: string, error: unknown): ExitCode {
 
 const logPauseMs = 10_000;
 
-/** A bar with what is left on a terminal; a log line now and then elsewhere. */
-function createProgress(log: Log): { show: Progress; stop: () => void } {
-  return process.stderr.isTTY ? progressBar() : progressLines(log);
+interface ProgressShown {
+  readonly show: Progress;
+  /** Takes it off the screen; what is shown next begins anew. */
+  readonly stop: () => void;
 }
 
-function progressBar(): { show: Progress; stop: () => void } {
-  const bar = new SingleBar({
-    format: "{what} {bar} {value}/{total} · about {eta_formatted} left",
-    stream: process.stderr,
-    hideCursor: true,
-    clearOnComplete: true,
-  });
-  let shown: string | undefined;
+const barFormats = {
+  total: "{what} {bar} {value}/{total} · about {eta_formatted} left",
+  noTotal: "{what} {value}",
+} as const;
+
+/**
+ * For a terminal. When it is stopped, the cursor returns to where the bar began: nothing else may be written while it
+ * stands, and there is never more than one.
+ */
+function progressBar(): ProgressShown {
+  let shown: { readonly what: string; readonly format: string; readonly bar: SingleBar } | undefined;
+  const stop = () => {
+    shown?.bar.stop();
+    shown = undefined;
+  };
   return {
     show(what, done, total) {
-      if (shown !== what) bar.start(total ?? done, done, { what });
-      shown = what;
-      bar.setTotal(total ?? done);
-      bar.update(done, { what });
+      const format = total === undefined ? barFormats.noTotal : barFormats.total;
+      if (shown?.what !== what || shown.format !== format) {
+        stop();
+        shown = { what, format, bar: startBar(format, { what, done, total }) };
+      }
+      shown.bar.setTotal(total ?? done);
+      shown.bar.update(done, { what });
     },
-    stop: () => {
-      bar.stop();
-    },
+    stop,
   };
 }
 
-function progressLines(log: Log): { show: Progress; stop: () => void } {
+interface Amount {
+  readonly what: string;
+  readonly done: number;
+  readonly total: number | undefined;
+}
+
+function startBar(format: string, { what, done, total }: Amount): SingleBar {
+  const bar = new SingleBar({
+    format,
+    stream: process.stderr,
+    clearOnComplete: true,
+    linewrap: true,
+    // A second Ctrl-C must end the process, also while a bar stands; it would leave the cursor hidden.
+    gracefulExit: false,
+    hideCursor: false,
+  });
+  bar.start(total ?? done, done, { what });
+  return bar;
+}
+
+/** Elsewhere: a log line now and then. */
+function progressLines(log: Log): ProgressShown {
   let nextAtMs = Date.now() + logPauseMs;
   return {
     show(what, done, total) {

@@ -16,24 +16,38 @@ const secretKeys = [
   "clientSecret",
   "client_secret",
   "authorization",
-  "code",
+  "authorization_code",
   "code_verifier",
   "cookie",
 ];
 const redactedPaths = secretKeys.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
-/** Makes the log of one script. `verbose` shows debug lines, too; `colour` and words instead of JSON on a terminal. */
-export function createLog(options: { readonly name: string; readonly verbose: boolean }): Log {
+export interface LogOptions {
+  readonly name: string;
+  /** Shows debug lines, too. */
+  readonly verbose: boolean;
+  /** Called before each line, to clear what stands in its way. */
+  readonly beforeLine?: () => void;
+}
+
+/** Makes the log of one script: colour and words on a terminal, JSON elsewhere. */
+export function createLog({ name, verbose, beforeLine = () => undefined }: LogOptions): Log {
   const stream = process.stderr.isTTY
     ? pretty({ destination: 2, sync: true, ignore: "pid,hostname,name", translateTime: "SYS:HH:MM:ss" })
     : pino.destination({ dest: 2, sync: true });
   return pino(
     {
-      name: options.name,
-      level: options.verbose ? "debug" : "info",
+      name,
+      level: verbose ? "debug" : "info",
       redact: { paths: redactedPaths, censor: "[secret]" },
-      base: { name: options.name },
+      base: { name },
       timestamp: pino.stdTimeFunctions.isoTime,
+      hooks: {
+        logMethod(words, write) {
+          beforeLine();
+          write.apply(this, words);
+        },
+      },
     },
     stream,
   );

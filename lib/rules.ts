@@ -211,7 +211,7 @@ function unlocked(rule: RuleOf<"unlock">, fan: FanId, facts: Facts): Verdict {
     case "bought":
       return yes(rule, `unlocked ${rule.contentId}`);
     case "ambiguous":
-      return yes(rule, `unlocked ${rule.contentId}; a refund may or may not concern it`);
+      return unknown("a refund that may concern this purchase");
     case "reversed":
       return no(`the unlock of ${rule.contentId} was refunded`);
     case undefined:

@@ -4,12 +4,12 @@ import { openDatabase } from "./db.ts";
 import { BadInputError, type ExitCode, exitCodes } from "./errors.ts";
 import type { Fanvue } from "./fanvue/client.ts";
 import type { LockName } from "./lock.ts";
-import { type FanId, parseFanId, type Place, type Platform, type Target } from "./model.ts";
+import { type FanId, parseFanId, type Place, type Platform, type Target, type TargetName } from "./model.ts";
 import { nearest } from "./nearest.ts";
 import { openSource } from "./open-source.ts";
 import { reconcile } from "./reconcile/reconcile.ts";
 import { reportJson } from "./report/json.ts";
-import { exitCodeFor } from "./report/run.ts";
+import { exitCodeFor, type Run } from "./report/run.ts";
 import { reportText } from "./report/text.ts";
 
 export const syncOptions = {
@@ -46,7 +46,7 @@ export interface SyncScript {
 export async function sync(context: Context<typeof syncOptions>, script: SyncScript): Promise<ExitCode> {
   const { options, config, dataDir, log, signal, progress, print } = context;
   if (script.places.length === 0 && options["take-back"] === undefined)
-    return nothingToDo(context, `The config names no places for ${script.script}`);
+    return nothingToDo(context, script.target.name, `The config names no places for ${script.script}`);
   const dryRun = options["dry-run"];
   const chosen = choosePlaces(script.places, options.only);
   const fan = chooseFan(options.fan);
@@ -77,11 +77,36 @@ export async function sync(context: Context<typeof syncOptions>, script: SyncScr
 }
 
 /** Says why a script has nothing to do with this config, which is in order: a chain of scripts may run them all. */
-export function nothingToDo({ options, print }: Context<typeof syncOptions>, why: string): ExitCode {
-  const nothing = { dryRun: options["dry-run"], places: [], steps: [], note: `${why}.` };
-  print(options.json ? JSON.stringify(nothing, undefined, 2) : `${why}: there is nothing to do.`);
+export function nothingToDo(
+  { options, print }: Context<typeof syncOptions>,
+  target: TargetName,
+  why: string,
+): ExitCode {
+  const run = emptyRun(target, { dryRun: options["dry-run"], nowMs: Date.now() });
+  print(options.json ? reportJson(run, `${why}.`) : `${why}: there is nothing to do.`);
   return exitCodes.inOrder;
 }
+
+const emptyRun = (target: TargetName, { dryRun, nowMs }: { dryRun: boolean; nowMs: number }): Run => ({
+  script: `sync-${target}`,
+  target,
+  dryRun,
+  startedAtMs: nowMs,
+  endedAtMs: nowMs,
+  snapshot: { readAtMs: undefined, subscribers: undefined, unreadable: [] },
+  have: new Map(),
+  memories: new Map(),
+  plan: { steps: [], skips: [], observations: new Map() },
+  go: [],
+  held: undefined,
+  heldIsNew: false,
+  outcomes: [],
+  handles: new Map(),
+  foreignGrants: [],
+  warnings: [],
+  requests: { fanvue: 0, discord: 0, matrix: 0 },
+  brokenOff: undefined,
+});
 
 function requestsOf(fanvue: Fanvue, target: Target) {
   const sent = target.requests();

@@ -22,7 +22,7 @@ await command({
   options: syncOptions,
   async run(context) {
     const { discord } = context.config;
-    if (discord === undefined) return nothingToDo(context, "The config has no discord section");
+    if (discord === undefined) return nothingToDo(context, "discord", "The config has no discord section");
     return sync(context, {
       script: "sync-discord",
       platform: "discord",

@@ -22,7 +22,7 @@ await command({
   options: syncOptions,
   async run(context) {
     const { matrix } = context.config;
-    if (matrix === undefined) return nothingToDo(context, "The config has no matrix section");
+    if (matrix === undefined) return nothingToDo(context, "matrix", "The config has no matrix section");
     return sync(context, {
       script: "sync-matrix",
       platform: "matrix",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { checkBooks, loadAddressBooks, loadLinksFile } from "../lib/config/address-book.ts";
 import { temporaryFolder } from "./harness.ts";
@@ -180,16 +180,16 @@ describe("a file of links that is taken as a whole", () => {
 });
 
 describe("a book that was there at the last run", () => {
-  const seen = [
-    { book: "addressbook.yaml", entries: 1 },
-    { book: "discord_addressbook.yaml", entries: 12 },
+  const seenBeside = (config: string) => [
+    { path: join(dirname(config), "addressbook.yaml"), entries: 1 },
+    { path: join(dirname(config), "discord_addressbook.yaml"), entries: 12 },
   ];
   const full = `${ann}: "@a:hs.org"\n`;
 
   it("and still has entries, however few, lets the run go on", (test) => {
     const { config } = beside(test, { "addressbook.yaml": full, "discord_addressbook.yaml": full });
     assert.doesNotThrow(() => {
-      checkBooks(loadAddressBooks(config).books, seen);
+      checkBooks(loadAddressBooks(config).books, seenBeside(config));
     });
   });
 
@@ -203,7 +203,7 @@ describe("a book that was there at the last run", () => {
       const { config } = beside(test, { "addressbook.yaml": text, "discord_addressbook.yaml": full });
       assert.throws(
         () => {
-          checkBooks(loadAddressBooks(config).books, seen);
+          checkBooks(loadAddressBooks(config).books, seenBeside(config));
         },
         {
           name: "BadInputError",
@@ -213,11 +213,25 @@ describe("a book that was there at the last run", () => {
       );
     });
 
+  it("beside another config is not asked for", (test) => {
+    const [here, there] = [beside(test, { "addressbook.yaml": full }), beside(test, {})];
+    assert.doesNotThrow(() => {
+      checkBooks(loadAddressBooks(here.config).books, seenBeside(there.config).slice(1));
+    });
+  });
+
+  it("is known again by whatever path the config is named", (test) => {
+    const { config } = beside(test, {});
+    assert.throws(() => {
+      checkBooks(loadAddressBooks(relative(process.cwd(), config)).books, seenBeside(config));
+    }, /addressbook\.yaml had one entry at the last run and is missing now/);
+  });
+
   it("and is missing now stops the run, and both are told", (test) => {
     const { config } = beside(test, {});
     assert.throws(
       () => {
-        checkBooks(loadAddressBooks(config).books, seen);
+        checkBooks(loadAddressBooks(config).books, seenBeside(config));
       },
       {
         name: "BadInputError",
@@ -241,6 +255,6 @@ it("books that were never there, or never had an entry, are not asked for", (tes
     ],
   );
   assert.doesNotThrow(() => {
-    checkBooks(books, [{ book: "addressbook.yaml", entries: 0 }]);
+    checkBooks(books, [{ path: join(dirname(config), "addressbook.yaml"), entries: 0 }]);
   });
 });

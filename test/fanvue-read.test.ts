@@ -275,6 +275,21 @@ describe("Fanvue reads", () => {
     assert.match(whyUnknown(await fanvue.fetchRow(fanIdOf(paying))), /another fan/);
   });
 
+  it("does not take a subscription without a status for one that runs", async (t) => {
+    const setup = await setUp(t);
+    const fan = setup.sandbox.world.addFan();
+    setup.sandbox.world.subscribe(fan);
+    const fanvue = setup.open();
+    const statusWith = async (fault: FaultKind) => {
+      setup.sandbox.faults.push({ path: /\/subscribers$/, fault, times: 1 });
+      return known(await fanvue.fetchSubscribers()).get(fanIdOf(fan))?.status;
+    };
+    for (const nothing of [undefined, null, ""])
+      assert.equal(await statusWith(everyField("status", () => nothing)), "unknown");
+    for (const nothing of [undefined, null])
+      assert.equal(await statusWith(everyField("subscription", () => nothing)), undefined);
+  });
+
   it("ends the run when Fanvue was never reached", async (t) => {
     const setup = await setUp(t);
     setup.sandbox.faults.push({ path: /./, fault: drops() });
@@ -322,6 +337,19 @@ describe("Fanvue reads", () => {
       pathsOf(setup).filter((path) => path === "GET /insights/fans"),
       [],
     );
+  });
+
+  it("does not pass on the access token when the answer repeats it", async (t) => {
+    const setup = await setUp(t);
+    const fanvue = setup.open();
+    known(await fanvue.fetchFollowers());
+    const token = setup.sandbox.requests.at(-1)?.headers["authorization"]?.split(" ")[1] ?? "";
+    assert.ok(token.length > 8);
+    const message = `${"x ".repeat(76)}${token} is not allowed`;
+    setup.sandbox.faults.push({ path: /followers/, fault: answers(403, { message }) });
+    const why = whyUnknown(await fanvue.fetchFollowers());
+    assert.match(why, /answered 403 \(x x/);
+    for (const said of [why, ...setup.logged]) assert.ok(!said.includes(token.slice(0, 8)), said);
   });
 
   it("says once that the API version is going to end", async (t) => {

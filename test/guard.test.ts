@@ -111,7 +111,7 @@ const withinOf = (roomName: string) => ({ roomName, unless: [], isPlace: false }
 
 function skipOf(line: string, placeNamed: (id: string) => Place): Skip {
   const [id = "", name = "", ...why] = line.split(" ");
-  const kind = z.enum(["unknown", "in grace", "kept"]).parse(why.join(" "));
+  const kind = z.enum(["unknown", "unreadable", "in grace", "kept"]).parse(why.join(" "));
   return { place: placeNamed(id), account: accountOf(name), why: kind, because: "" };
 }
 

@@ -99,7 +99,7 @@ test("list shows every source, what is missing in its book, and rows that a proo
   await me.database.write((sql) => {
     addLink(sql, { fan: one, platform: "matrix", account: ana, source: "proved" }, 0);
     const links = [{ fan: one, platform: "matrix" as const, account: gone }];
-    saveBooks(sql, [{ book: "addressbook.yaml", links }], 0);
+    saveBooks(sql, [{ path: "/config/addressbook.yaml", links }], 0);
   });
   me.write("addressbook.yaml", `${fan2}:\n  - "${mxid}"\n  - ${discord}\n  - nonsense\n`);
   const result = await me.links("list");

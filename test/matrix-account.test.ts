@@ -127,3 +127,17 @@ test("the access token is in no log and no sentence", async (t) => {
   assert.doesNotMatch(said, new RegExp(config.accessToken));
   assert.ok(sandbox.requests.every((one) => !one.query.has("access_token")));
 });
+
+test("a homeserver that repeats the access token does not get it into log or report", async (t) => {
+  const { sandbox, config, logged, open, newRoom, fan } = await startHome(t);
+  const room = newRoom();
+  const target = open();
+  await target.read([placeOf(room)], new Set());
+  const { accessToken } = config;
+  const body = { errcode: `M_${accessToken}`, error: `${"x".repeat(190)} ${accessToken} is bad` };
+  sandbox.faults.push({ path: /invite$/, fault: { kind: "answer", reply: { status: 400, body } } });
+  const said = JSON.stringify(await perform(target, [stepOf("grant", room, fan("nina"))]));
+  assert.match(said, /M_\[secret\]/);
+  for (const part of [accessToken, accessToken.slice(0, 8)])
+    assert.ok(![...logged, said].join("\n").includes(part), part);
+});

@@ -93,12 +93,12 @@ const leftBehindOf = (rooms: Record<string, string[]>) =>
   new Map(
     Object.entries(rooms).map(([room, accounts]) => [
       placeIdOf(room),
-      new Map(accounts.map((name) => [accountOf(name), leftGrant(room, name)])),
+      new Map(accounts.map((name) => [accountOf(name), grantIn(room, name)])),
     ]),
   );
 
-const leftGrant = (room: string, name: string): Grant => ({
-  placeId: placeIdOf(room),
+const grantIn = (place: string, name: string): Grant => ({
+  placeId: placeIdOf(place),
   account: accountOf(name),
   fans: [fanOf(name)],
   origin: "granted",
@@ -116,6 +116,8 @@ const confirmSchema = z.strictObject({
   /** As they are when read again, where they changed. */
   linksAgain: z.record(z.string(), names).optional(),
   cut: names.default([]),
+  /** Accounts with a grant of ours in a place that is no longer configured. */
+  foreign: names.default([]),
   /** What is asked for: insights, rows, lists. */
   asks: names.default([]),
   unreadable: names.default([]),
@@ -132,7 +134,8 @@ describe("removals and the evidence for them", () => {
       const links = linksOf(data.links, data.cut);
       const want = wantFromRules({ places: [...places.values()], platform, links, facts, owned, nowMs });
       const unreadableSinceMs = sinceOf(data.unreadableSince);
-      const given = { want, memories, unreadableSinceMs, unknownAfterDays: 7, nowMs };
+      const foreignGrants = data.foreign.map((account) => grantIn("old", account));
+      const given = { want, memories, foreignGrants, unreadableSinceMs, unknownAfterDays: 7, nowMs };
       const plan = diff({ ...given, have, protectedAccounts: new Set(data.protected.map(accountOf)) });
 
       const needed = evidenceNeeded(plan, { want, facts });

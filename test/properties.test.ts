@@ -193,6 +193,7 @@ function planOf(world: World): Plan {
   const known = {
     want: wantOf(world),
     memories,
+    foreignGrants: [],
     unreadableSinceMs: new Map<FanId, number>(),
     unknownAfterDays: 7,
     nowMs,

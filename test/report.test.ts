@@ -150,6 +150,19 @@ test("a long list is cut in the text and whole in the document", () => {
   );
 });
 
+test("reasons that differ in the account alone are told once", () => {
+  const run = runOf(caseSchema.parse({ places: { vip: { wishes: {} } }, expect: { exit: 0 } }));
+  const [place] = run.have.keys();
+  assert.ok(place);
+  const skips = ["ana", "bo", "cy"].map((name) => {
+    const account = accountOf(name);
+    return { place, account, why: "unknown" as const, because: `run: links remove ${account}` };
+  });
+  const textWith = (some: typeof skips) => reportText({ ...run, plan: { ...run.plan, skips: some } });
+  assert.match(textWith(skips), /^ {4}3 accounts: run: links remove ACCOUNT$/m);
+  assert.match(textWith(skips.slice(0, 1)), /^ {4}@ana:hs\.org: run: links remove @ana:hs\.org$/m);
+});
+
 test("a terminal does not obey what strangers hide in their names", () => {
   const data = {
     places: { vip: { name: "VIP\u001b[2J\u202e", wishes: { ana: "yes" } } },

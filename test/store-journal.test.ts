@@ -454,6 +454,40 @@ test("steps of a run that died are settled by what is read, and stay open where 
   });
 });
 
+test("a removal that failed and was carried out all the same is counted at once, and settled by what is read", async (t) => {
+  await inDatabase(t, (sql) => {
+    run(sql, [step("grant", ana), step("grant", bo), step("grant", ana, gold)], nowMs - 2 * dayMs);
+    const revokes = [step("revoke", ana), step("revoke", bo)];
+    run(sql, revokes, nowMs, failed("service"));
+    assert.deepEqual([...memory(sql).removedLastDay].sort(), [ana, bo]);
+    assert.deepEqual([...memory(sql, gold).removedLastDay], []);
+
+    settleOpenSteps(sql, "discord", () => undefined, nowMs);
+    assert.deepEqual([...memory(sql).removedLastDay].sort(), [ana, bo]);
+    settleOpenSteps(sql, "discord", ({ account }) => account === ana, nowMs);
+    assert.deepEqual([...memory(sql).removedLastDay], [ana]);
+    assert.deepEqual(owned(sql), [bo]);
+    assert.deepEqual(states(sql).slice(3), [
+      { state: "done", times: 1 },
+      { state: "failed", times: 1 },
+    ]);
+    assert.deepEqual(loadOpenSteps(sql, "discord"), []);
+  });
+});
+
+test("a removal whose effect is not known counts for a day, where its run had no leave and reached the service", async (t) => {
+  await inDatabase(t, (sql) => {
+    run(sql, [step("grant", cy), step("grant", cy, gold)], nowMs - 3 * dayMs);
+    run(sql, [step("revoke", ana)], nowMs - dayMs - hourMs, failed("service"));
+    run(sql, [step("revoke", ana)], nowMs, failed("place"));
+    run(sql, [step("revoke", bo, vip, { requested: true })], nowMs, failed("service"));
+    assert.deepEqual([...memory(sql).removedLastDay], []);
+    start(sql, [step("evict", cy)]);
+    assert.deepEqual([...memory(sql).removedLastDay], [cy]);
+    assert.deepEqual([...memory(sql, gold).removedLastDay], [cy]);
+  });
+});
+
 test("held steps are noted with the newest run only and change nothing", async (t) => {
   await inDatabase(t, (sql) => {
     run(sql, [step("grant", ana)]);
@@ -545,7 +579,8 @@ test("whatever happens in whatever order, ours is what was given and not taken",
         const planned = step(verb, account, placeId);
         const runId = start(sql, [planned]);
         const end = endings[ending];
-        if (end === undefined) settleOpenSteps(sql, "discord", () => shows, nowMs);
+        const read = (open: { runId: RunId }) => (open.runId === runId ? shows : undefined);
+        if (end === undefined) settleOpenSteps(sql, "discord", read, nowMs);
         else saveOutcomes(sql, runId, [end(planned)], nowMs);
         const isDone = end === undefined ? shows : ending === "done";
         const seats = (verb === "evict" ? [vip, gold] : [placeId]).map((id) => `${id} ${account}`);

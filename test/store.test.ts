@@ -16,6 +16,7 @@ import {
   parseMxid,
   type Place,
   type Step,
+  type TargetName,
 } from "../lib/model.ts";
 import { placeIdIn } from "../lib/store/columns.ts";
 import { appendEarnings, countEarnings, loadEarnings, loadEarningsBetween } from "../lib/store/earnings.ts";
@@ -115,7 +116,7 @@ test("removing an account blocks it and every fan who had it; linking one again 
   await inDatabase(t, (sql) => {
     addLink(sql, { ...pair(fan1, ana), source: "proved" }, nowMs);
     addLink(sql, { ...pair(fan1, bo), source: "proved" }, nowMs);
-    saveBooks(sql, [{ book: "addressbook.yaml", links: [pair(fan2, ana)] }], nowMs);
+    saveBooks(sql, [{ path: "/here/addressbook.yaml", links: [pair(fan2, ana)] }], nowMs);
     removeLink(sql, { platform: "matrix", account: ana }, "links remove", nowMs);
     assert.deepEqual(storedPairs(sql), [[bo, fan1, "proved"]]);
     assert.deepEqual(blockedPairs(sql), [
@@ -163,17 +164,21 @@ test("the version of the links grows with every change of links and blocks, and 
     });
     assert.deepEqual(versions, [...new Set(versions)].sort());
     assert.equal(versions.length, new Set(versions).size);
-    saveBooks(sql, [{ book: "addressbook.yaml", links: [pair(fan2, ana)] }], nowMs);
+    saveBooks(sql, [{ path: "/here/addressbook.yaml", links: [pair(fan2, ana)] }], nowMs);
     assert.equal(loadLinksVersion(sql), versions.at(-1));
   });
 });
 
-test("books are remembered with all that ever stood in them", async (t) => {
+test("books are remembered with all that ever stood in them, each folder's by themselves", async (t) => {
   await inDatabase(t, (sql) => {
-    const book = "addressbook.yaml";
-    saveBooks(sql, [{ book, links: [pair(fan1, ana), pair(fan2, bo)] }], nowMs);
-    saveBooks(sql, [{ book, links: [pair(fan1, ana)] }], nowMs + dayMs);
-    assert.deepEqual(loadBooks(sql), [{ book, entries: 1, lastSeenMs: nowMs + dayMs }]);
+    const [book, path, other] = ["addressbook.yaml", "/here/addressbook.yaml", "/there/addressbook.yaml"];
+    saveBooks(sql, [{ path, links: [pair(fan1, ana), pair(fan2, bo)] }], nowMs);
+    saveBooks(sql, [{ path, links: [pair(fan1, ana)] }], nowMs + dayMs);
+    saveBooks(sql, [{ path: other, links: [] }], nowMs);
+    assert.deepEqual(loadBooks(sql), [
+      { path, entries: 1, lastSeenMs: nowMs + dayMs },
+      { path: other, entries: 0, lastSeenMs: nowMs },
+    ]);
     assert.deepEqual(loadBookLinks(sql), [
       { book, ...pair(fan1, ana), firstSeenMs: nowMs, lastSeenMs: nowMs + dayMs },
       { book, ...pair(fan2, bo), firstSeenMs: nowMs, lastSeenMs: nowMs },
@@ -209,18 +214,22 @@ test("inviting again ends the departures of that account on that platform", asyn
 
 // ---- Sources ----------------------------------------------------------------------------------------------------
 
-test("the last accepted size of a source counts", async (t) => {
+test("the last accepted size of a source counts, for each target by itself", async (t) => {
   await inDatabase(t, (sql) => {
     acceptSourceSizes(
       sql,
+      "discord",
       [
         { source: "subscribers", size: 10 },
         { source: "followers", size: 3 },
       ],
       nowMs,
     );
-    acceptSourceSizes(sql, [{ source: "subscribers", size: 0 }], nowMs);
-    assert.deepEqual(Object.fromEntries(loadSourceSizes(sql)), { subscribers: 0, followers: 3 });
+    acceptSourceSizes(sql, "discord", [{ source: "subscribers", size: 0 }], nowMs);
+    acceptSourceSizes(sql, "matrix", [{ source: "subscribers", size: 10 }], nowMs);
+    const sizesOf = (target: TargetName) => Object.fromEntries(loadSourceSizes(sql, target));
+    assert.deepEqual(sizesOf("discord"), { subscribers: 0, followers: 3 });
+    assert.deepEqual(sizesOf("matrix"), { subscribers: 10 });
   });
 });
 

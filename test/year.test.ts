@@ -264,7 +264,7 @@ class Creator {
       (fan) => subscribed.has(fan.id) && isTold(fan),
       nowMs,
     );
-    const { plan } = confirmRemovals(candidates, { ...given, facts, links, evidence });
+    const { plan } = confirmRemovals(candidates, { ...given, foreignGrants: [], facts, links, evidence });
     const hidden = mishap.isListed === undefined ? 0 : subscribed.size - listed.length;
     return guard({
       plan,

@@ -1,5 +1,5 @@
 /** The operator's address books: which Discord or Matrix accounts a fan has. Read beside the config, never written. */
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { BadInputError } from "../errors.ts";
 import {
   type DiscordUserId,
@@ -22,6 +22,8 @@ export interface BookLink {
 }
 export interface AddressBook {
   readonly book: BookName;
+  /** Absolute, by which the book is known again at the next run. */
+  readonly path: string;
   /** Each pair once, in the order of the file. */
   readonly links: readonly BookLink[];
   /** No file, or a file without a single usable entry. */
@@ -49,10 +51,10 @@ export function loadAddressBooks(configPath: string): AddressBooks {
  */
 export function checkBooks(
   now: readonly AddressBook[],
-  lastSeen: readonly { readonly book: string; readonly entries: number }[],
+  lastSeen: readonly { readonly path: string; readonly entries: number }[],
 ): void {
-  const lost = now.flatMap(({ book, problem }) => {
-    const entries = lastSeen.find((seen) => seen.book === book)?.entries ?? 0;
+  const lost = now.flatMap(({ book, path, problem }) => {
+    const entries = lastSeen.find((seen) => seen.path === path)?.entries ?? 0;
     if (problem === undefined || entries === 0) return [];
     const what = entries === 1 ? "one entry" : `${String(entries)} entries`;
     return [
@@ -75,8 +77,9 @@ interface BookRead {
 
 function loadBook(book: BookName, path: string): BookRead {
   const { links, problem, faults } = loadFile(path);
+  const found = { book, path: resolve(path), links };
   return {
-    book: problem === undefined ? { book, links } : { book, links, problem },
+    book: problem === undefined ? found : { ...found, problem },
     warnings: faults.map(({ line, sentence }) =>
       located(path, { line, sentence: `${sentence}, so it is left out. Correct or remove it.` }),
     ),

@@ -85,8 +85,11 @@ export function makePrivateFolder(path: string, files: FileSystem = fs): void {
   }
 }
 
+/** A crontab's log beside the data, also one that was rotated, is no one else's. */
+const logName = /\.log(?:\.|$)/;
+
 const isOurs = (name: string): boolean =>
-  name === ".gitkeep" || name === "locks" || name.startsWith("fanvue-");
+  name === ".gitkeep" || name === "locks" || name.startsWith("fanvue-") || logName.test(name);
 
 /**
  * Makes the data folder, and closes it to others where it stands open, as after a git clone. A folder that holds other

@@ -66,6 +66,8 @@ export function refuseBadHeader(path: string, bytes: Uint8Array): void {
 export const damaged = (path: string, fact: string, cause?: unknown): BadInputError =>
   new BadInputError(
     `${path} is damaged: ${fact}. It was left as it is.`,
-    `Restore ${path} from a backup, or move it away: the next run then starts anew and holds every removal for approval.`,
+    `Restore ${path} from a backup, or move it away. Without it the next run starts anew: it holds for approval whoever ` +
+      "it finds in a place without being entitled to it, but knows no links that fans proved, nor what was entered with " +
+      "npm run links, such as links that were removed. Enter those again before that run.",
     cause,
   );

@@ -42,20 +42,21 @@ CREATE TABLE link_events (
   detail TEXT NOT NULL
 ) STRICT;
 
+-- path: absolute, since several configs may share a data folder.
 CREATE TABLE books (
-  book TEXT PRIMARY KEY,
+  path TEXT PRIMARY KEY,
   entries INTEGER NOT NULL,
   last_seen_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE book_links (
-  book TEXT NOT NULL,
+  path TEXT NOT NULL,
   platform TEXT NOT NULL CHECK (platform IN ('discord', 'matrix')),
   account TEXT NOT NULL,
   fan TEXT NOT NULL,
   first_seen_ms INTEGER NOT NULL,
   last_seen_ms INTEGER NOT NULL,
-  PRIMARY KEY (book, platform, account, fan)
+  PRIMARY KEY (path, platform, account, fan)
 ) STRICT, WITHOUT ROWID;
 
 -- What is ours, place by place.
@@ -140,6 +141,7 @@ CREATE INDEX runs_by_start ON runs (started_at_ms);
 
 -- planned: no outcome yet · not-done: found undone when read again after a run that died.
 -- times: how many runs in a row this step had this outcome.
+-- unsure: a removal that failed on the service's side, which may have carried it out; until its place is read again.
 CREATE TABLE steps (
   run_id INTEGER NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
   seq INTEGER NOT NULL,
@@ -155,12 +157,13 @@ CREATE TABLE steps (
   state TEXT NOT NULL CHECK (state IN ('held', 'planned', 'done', 'refused', 'failed', 'dropped', 'not-done')),
   sentence TEXT,
   times INTEGER NOT NULL DEFAULT 1 CHECK (times > 0),
+  unsure INTEGER NOT NULL DEFAULT 0 CHECK (unsure IN (0, 1)),
   at_ms INTEGER NOT NULL,
   PRIMARY KEY (run_id, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX steps_by_account ON steps (target, account, place_id);
 CREATE INDEX steps_by_time ON steps (at_ms);
-CREATE INDEX steps_open ON steps (target) WHERE state = 'planned';
+CREATE INDEX steps_open ON steps (target) WHERE state = 'planned' OR unsure = 1;
 CREATE INDEX steps_held ON steps (target) WHERE state = 'held';
 
 -- id grows with each storing: the greatest of a target is the current set.
@@ -176,10 +179,13 @@ CREATE TABLE held_sets (
 
 -- What Fanvue said.
 
+-- By target: what is approved for one releases nothing on another.
 CREATE TABLE source_sizes (
-  source TEXT PRIMARY KEY,
+  target TEXT NOT NULL CHECK (target IN ('discord', 'matrix', 'fanvue-lists')),
+  source TEXT NOT NULL,
   size INTEGER NOT NULL CHECK (size >= 0),
-  accepted_at_ms INTEGER NOT NULL
+  accepted_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (target, source)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE unreadable_fans (

@@ -6,6 +6,7 @@ import type { FanvueConfig } from "../config/shape.ts";
 import { SourceError } from "../errors.ts";
 import { type Http, type HttpAnswer, HttpFault, serverTimeMs, withRetries } from "../http.ts";
 import type { Log } from "../log.ts";
+import { scrub } from "../scrub.ts";
 import { openLimiter } from "./limits.ts";
 import { authorizeRemedy } from "./oauth.ts";
 import { readShape, userShape } from "./shapes.ts";
@@ -192,6 +193,8 @@ function openLine(apiUrl: string, deps: ApiDeps): Line {
   const { http, tokens, signal, log } = deps;
   const limiter = openLimiter();
   const base = apiUrl.replace(/\/+$/, "");
+  /** Tokens that the host knows and might repeat. */
+  const sent = new Set<string>();
   let skewMs: number | undefined;
   let answered = false;
   let deprecationTold = false;
@@ -209,8 +212,9 @@ function openLine(apiUrl: string, deps: ApiDeps): Line {
     return answer;
   };
 
-  const send = (call: Call, token: string) =>
-    withRetries(attempt(call, token), {
+  const send = (call: Call, token: string) => {
+    sent.add(token);
+    return withRetries(attempt(call, token), {
       tries: maxTries,
       baseMs: deps.retryBaseMs,
       repeatable: call.repeatable ?? (call.method ?? "GET") === "GET",
@@ -219,6 +223,7 @@ function openLine(apiUrl: string, deps: ApiDeps): Line {
         log.debug({ ...info, path: call.path }, "asking Fanvue again");
       },
     });
+  };
 
   /** A refused token is renewed once; a second refusal ends the run. */
   async function authorized(call: Call): Promise<HttpAnswer> {
@@ -234,7 +239,7 @@ function openLine(apiUrl: string, deps: ApiDeps): Line {
     async ask(call) {
       const name = `${call.method ?? "GET"} ${call.path}`;
       try {
-        return judge(await authorized(call), name, call.scopes);
+        return judge(await authorized(call), { name, scopes: call.scopes, secrets: sent });
       } catch (error) {
         if (!(error instanceof HttpFault)) throw error;
         if (!answered) throw unreachable(base, error);
@@ -277,10 +282,16 @@ function parse(text: string): unknown {
   }
 }
 
-function judge(answer: HttpAnswer, name: string, scopes: readonly string[]): Answered {
+interface Asked {
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly secrets: ReadonlySet<string>;
+}
+
+function judge(answer: HttpAnswer, { name, scopes, secrets }: Asked): Answered {
   const body = parse(answer.text);
   if (isSuccess(answer)) return { ok: true, body };
-  const said = saidBy(body);
+  const said = saidBy(body, secrets);
   const reason = said === undefined ? "" : ` (${said})`;
   const why = `${name} answered ${answer.status}${reason}`;
   if (answer.status !== 403) return { ok: false, status: answer.status, why };
@@ -292,14 +303,15 @@ function judge(answer: HttpAnswer, name: string, scopes: readonly string[]): Ans
 const maxReasonLength = 160;
 
 /** There is no single envelope for errors: message, error, or errors. */
-function saidBy(body: unknown): string | undefined {
+function saidBy(body: unknown, secrets: ReadonlySet<string>): string | undefined {
   if (typeof body !== "object" || body === null) return undefined;
   const fields: { message?: unknown; error?: unknown; errors?: unknown } = body;
   const list = Array.isArray(fields.errors) ? fields.errors.filter((item) => typeof item === "string") : [];
   const said = [fields.message, fields.error, list.join("; ")].find(
     (text): text is string => typeof text === "string" && text !== "",
   );
-  return said?.replaceAll(/\s+/g, " ").slice(0, maxReasonLength);
+  if (said === undefined) return undefined;
+  return scrub(said, secrets).replaceAll(/\s+/g, " ").slice(0, maxReasonLength);
 }
 
 /** https://www.rfc-editor.org/rfc/rfc8594 */

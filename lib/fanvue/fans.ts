@@ -44,18 +44,24 @@ export async function fetchSubscriber(api: Api, fan: FanId): Promise<Known<Subsc
   return { known: true, value: subscriberOf(row.value) };
 }
 
-function subscriberOf(row: z.infer<typeof subscriberShape>): Subscriber {
+type Row = z.infer<typeof subscriberShape>;
+
+function subscriberOf(row: Row): Subscriber {
   const { subscription } = row;
   return {
     ...followerOf(row),
-    status: subscription?.status,
+    status: statusOf(subscription),
     periodEndsAtMs: subscription?.currentPeriodEnd,
     isFree: isFree(subscription),
   };
 }
 
+/** Without a subscription the API tells nothing of it; one that is told, but not in what status, may be in any. */
+const statusOf = (subscription: Row["subscription"]): string | undefined =>
+  subscription === null || subscription === undefined ? undefined : (subscription.status ?? "unknown");
+
 /** Nothing paid or nothing to pay is a free or trial subscription; without figures nobody can tell. */
-function isFree(subscription: z.infer<typeof subscriberShape>["subscription"]): boolean | undefined {
+function isFree(subscription: Row["subscription"]): boolean | undefined {
   const figures = [subscription?.price, subscription?.amountPaid].filter((cents) => cents !== undefined);
   return figures.length === 0 ? undefined : figures.includes(0);
 }

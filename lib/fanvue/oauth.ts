@@ -23,6 +23,7 @@ import {
 import type { FanvueConfig } from "../config/shape.ts";
 import { BadInputError, SourceError } from "../errors.ts";
 import { type Http, HttpFault } from "../http.ts";
+import { scrub } from "../scrub.ts";
 
 export type OAuthConfig = Pick<FanvueConfig, "clientId" | "clientSecret" | "authUrl" | "redirectUri">;
 
@@ -112,7 +113,7 @@ export async function exchangeCode(
     );
     return granted(await processAuthorizationCodeResponse(server, client, response));
   } catch (error) {
-    throw tokenError(error, deps.signal);
+    throw tokenError(error, deps.signal, [config.clientSecret, attempt.verifier]);
   }
 }
 
@@ -134,13 +135,13 @@ export async function refreshGrant(
     return granted(await processRefreshTokenResponse(server, client, response));
   } catch (error) {
     if (error instanceof HttpFault) throw error;
-    throw tokenError(error, deps.signal);
+    throw tokenError(error, deps.signal, [config.clientSecret, refreshToken]);
   }
 }
 
 export const authorizeRemedy = "Run `npm run authorize` to connect the Fanvue account again.";
 
-function tokenError(error: unknown, signal: AbortSignal): unknown {
+function tokenError(error: unknown, signal: AbortSignal, secrets: readonly string[]): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof HttpFault) {
     return new SourceError(`Fanvue's token service: ${error.message}.`, "Try again in a while.", error);
@@ -152,10 +153,10 @@ function tokenError(error: unknown, signal: AbortSignal): unknown {
       "Try again in a while. If it stays so, check fanvue.auth_url.",
     );
   }
-  return tokenRefusal(error);
+  return tokenRefusal(error, secrets);
 }
 
-function tokenRefusal({ error, status }: ResponseBodyError): Error {
+function tokenRefusal({ error, status }: ResponseBodyError, secrets: readonly string[]): Error {
   if (error === "invalid_grant") {
     return new SourceError("Fanvue no longer accepts the stored authorization.", authorizeRemedy);
   }
@@ -165,7 +166,9 @@ function tokenRefusal({ error, status }: ResponseBodyError): Error {
       "Compare both with the app at https://fanvue.com/developers/apps; the secret is shown only once.",
     );
   }
-  const word = error.replaceAll(/[^\w-]/g, "").slice(0, 60);
+  const word = scrub(error, secrets)
+    .replaceAll(/[^\w-]/g, "")
+    .slice(0, 60);
   return new SourceError(`Fanvue's token service answered ${status} (${word}).`, "Try again in a while.");
 }
 

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { MatrixConfig } from "../config/shape.ts";
 import type { Log } from "../log.ts";
 import type { Account, RoomAlias, RoomId } from "../model.ts";
+import { scrub } from "../scrub.ts";
 import { directoryAnswer, stateAnswer, whoamiAnswer, type StateEvent } from "./shapes.ts";
 import { createTransport } from "./transport.ts";
 import { pause, type Times } from "./times.ts";
@@ -29,19 +30,20 @@ export function openHomeserver(
 ): Homeserver {
   const { log, signal, times } = deps;
   const transport = createTransport(times);
+  const secrets = [config.accessToken];
   const client = createClient({
     baseUrl: config.homeserver,
     accessToken: config.accessToken,
     userId: config.userId,
     fetchFn: transport.fetchFn,
-    logger: sdkLogger(log),
+    logger: sdkLogger(log, secrets),
   });
 
   async function once<T>(send: () => Promise<T>): Promise<Answer<T>> {
     try {
       return { ok: true, value: await send() };
     } catch (error) {
-      const trouble = troubleOf(error);
+      const trouble = troubleOf(error, secrets);
       log.debug({ trouble }, "matrix request without success");
       return { ok: false, trouble };
     }
@@ -122,9 +124,9 @@ function checked<Schema extends z.ZodType>(
 }
 
 /** The SDK's own chatter is for those who look closely; what matters comes back as errors. */
-function sdkLogger(log: Log) {
+function sdkLogger(log: Log, secrets: readonly string[]) {
   const write = (...words: unknown[]) => {
-    log.debug(words.filter((word) => typeof word === "string").join(" "));
+    log.debug(scrub(words.filter((word) => typeof word === "string").join(" "), secrets));
   };
   const logger = {
     trace: write,

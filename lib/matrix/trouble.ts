@@ -1,6 +1,7 @@
 /** The one place that knows the errors of matrix-js-sdk and of homeservers, and what each means for us. */
 import { ConnectionError, HTTPError, MatrixError, safeGetRetryAfterMs } from "matrix-js-sdk";
 import { PlatformError } from "../errors.ts";
+import { scrub } from "../scrub.ts";
 
 /**
  * Why a request was not granted.
@@ -45,40 +46,48 @@ const accountRemedies: Readonly<Record<string, string>> = {
   M_GUEST_ACCESS_FORBIDDEN: "Use an ordinary account for the bot: a guest may not invite or remove anybody.",
 };
 
-/** The server's own words, made safe to print: one line, not long. */
-function quoted(words: string | undefined): string {
-  const line = (words ?? "").replaceAll(/[\p{Cc}\p{Cf}]+/gu, " ").trim();
+type Secrets = readonly string[];
+
+/** The server's own words, made safe to print: one line, not long, and no secret that it repeats. */
+function quoted(words: string, secrets: Secrets): string {
+  const line = scrub(words, secrets)
+    .replaceAll(/[\p{Cc}\p{Cf}]+/gu, " ")
+    .trim();
   return line.length > maxQuotedLength ? `${line.slice(0, maxQuotedLength)}…` : line;
 }
 
-function described(error: HTTPError): string {
+function described(error: HTTPError, secrets: Secrets): string {
   const status = String(error.httpStatus ?? "no status");
   if (!(error instanceof MatrixError)) return status;
-  return [status, codeOf(error), quoted(textOf(error.error))].filter((part) => part !== "").join(" ");
+  return [status, codeOf(error, secrets), quoted(textOf(error.error), secrets)]
+    .filter((part) => part !== "")
+    .join(" ");
 }
 
 /** The SDK types what it has not checked. */
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
-const codeOf = (error: HTTPError): string => (error instanceof MatrixError ? textOf(error.errcode) : "");
+const codeOf = (error: HTTPError, secrets: Secrets): string =>
+  error instanceof MatrixError ? quoted(textOf(error.errcode), secrets) : "";
 
 /**
  * Says what an error of the SDK means. Throws a PlatformError where the bot's account or token is refused as such,
- * which ends the run. https://spec.matrix.org/v1.16/client-server-api/#standard-error-response
+ * which ends the run. Where the homeserver repeats one of the `secrets`, nobody gets to see it. https://spec.matrix.org/v1.16/client-server-api/#standard-error-response
  */
-export function troubleOf(error: unknown): Trouble {
-  if (error instanceof ConnectionError) return unreachableOf(error);
+export function troubleOf(error: unknown, secrets: Secrets): Trouble {
+  if (error instanceof ConnectionError) return unreachableOf(error, secrets);
   if (!(error instanceof HTTPError)) {
     const sentence = "The homeserver's answer could not be read.";
     return { kind: "unreachable", status: undefined, code: "", timedOut: false, sentence };
   }
   const status = error.httpStatus ?? 0;
-  const code = codeOf(error);
+  const code = codeOf(error, secrets);
+  const said = described(error, secrets);
   const remedy = accountRemedies[code] ?? (status === 401 ? accountRemedies["M_UNKNOWN_TOKEN"] : undefined);
   if (remedy !== undefined && status < 500) {
-    throw new PlatformError(`The homeserver refuses the bot's account (${described(error)}).`, remedy);
+    throw new PlatformError(`The homeserver refuses the bot's account (${said}).`, remedy);
   }
   if (status === 429 || code === "M_LIMIT_EXCEEDED") {
-    const sentence = `The homeserver asks to slow down (${described(error)}).`;
+    const sentence = `The homeserver asks to slow down (${said}).`;
     return {
       kind: "limited",
       waitMs: Math.max(minWaitMs, safeGetRetryAfterMs(error, defaultWaitMs)),
@@ -86,21 +95,21 @@ export function troubleOf(error: unknown): Trouble {
     };
   }
   if (status >= 300 && status < 400) {
-    const sentence = `The homeserver sends us elsewhere (${described(error)}), which we do not follow.`;
+    const sentence = `The homeserver sends us elsewhere (${said}), which we do not follow.`;
     return { kind: "refused", status, code, sentence };
   }
-  const sentence = `The homeserver answered ${described(error)}.`;
+  const sentence = `The homeserver answered ${said}.`;
   if (status >= 400 && status < 500) return { kind: "refused", status, code, sentence };
   return { kind: "unreachable", status, code, timedOut: false, sentence };
 }
 
-function unreachableOf(error: ConnectionError): Trouble {
+function unreachableOf(error: ConnectionError, secrets: Secrets): Trouble {
   const reason = error.message.replace(/^fetch failed: /, "");
   return {
     kind: "unreachable",
     status: undefined,
     code: "",
     timedOut: reason === timeoutWords,
-    sentence: `The homeserver could not be reached (${quoted(reason)}).`,
+    sentence: `The homeserver could not be reached (${quoted(reason, secrets)}).`,
   };
 }

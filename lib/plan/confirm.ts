@@ -4,6 +4,7 @@ import type {
   Evidence,
   Facts,
   FanId,
+  Grant,
   Observations,
   Place,
   PlaceMemory,
@@ -23,6 +24,8 @@ export interface ConfirmGiven {
   /** The want of the plan (all configured places of the target). */
   readonly want: Want;
   readonly memories: ReadonlyMap<Place, PlaceMemory>;
+  /** Grants of ours in places of the target that are no longer configured. */
+  readonly foreignGrants: readonly Grant[];
   readonly facts: Facts;
   readonly evidence: Evidence;
   /** The links, read again. */
@@ -68,14 +71,14 @@ const placesEndedBy = (step: Step, want: Want): readonly Place[] =>
 
 /** The plan with those removals only that the evidence bears out; the others become skips. Evictions are merged. */
 export function confirmRemovals(plan: Plan, given: ConfirmGiven): Confirmed {
-  const { want, memories } = given;
+  const { want, foreignGrants } = given;
   const unreadable = new Set(unreadableInWant(want));
   const judge = judgeAgain(given, (fan) => unreadable.add(fan));
   const judged = plan.steps.map((step) => (step.verb === "grant" ? step : judgeStep(step, judge, given)));
   const skips = onceEach([...plan.skips, ...judged.filter((it) => "why" in it)]);
   const steps = settleEvictions(
     judged.filter((it) => "verb" in it),
-    { skips, planned: new Set(plan.observations.keys()), want, memories, isOver: isOverBy(judge) },
+    { skips, planned: new Set(plan.observations.keys()), want, foreignGrants, isOver: isOverBy(judge) },
   );
   const observations = new Map(
     [...plan.observations].map(([place, seen]) => [place, borneOut(place, seen, judge)]),

@@ -291,15 +291,16 @@ const foundHold = "linked holders who were not entitled when this place was firs
 
 function take(it: Case): void {
   const { draft, account, fans, grant, verdict } = it;
+  const requested = verdict.is === "no" && verdict.requested === true;
   const isNew = grant === undefined && draft.memory.rulesHash === undefined;
-  if (grant === undefined && !isNew) {
+  // What was asked for passes every brake: it may only ever take what is ours.
+  if ((grant === undefined && !isNew) || (requested && !isOurs(grant))) {
     skip(it, "not ours", "was not given by this program");
     return;
   }
   const hold = isOurs(grant) ? undefined : foundHold;
   if (isUntouchable(it)) return;
   if (isNew) draft.seen.found.push({ account, fans });
-  const requested = verdict.is === "no" && verdict.requested === true;
   if (!requested && (isKept(it) || (hold === undefined && isInGrace(it)))) return;
   remove(it, { ...(hold === undefined ? {} : { hold }), ...(requested ? { requested } : {}) });
 }
@@ -369,7 +370,7 @@ function remove(it: Case, marks: Pick<Step, "hold" | "requested">): void {
 
 const strangerHold = "strangers who were here when this place was first applied";
 
-/** Strangers are counted, and taken out where the place says so. They have no fans. */
+/** Strangers are counted (staff and the bot itself are none), and taken out where the place says so. They have no fans. */
 function lookAtStrangers(draft: Draft, wishes: ReadonlyMap<Account, Wish>): void {
   const { place, placeId, memory } = draft;
   for (const [account, standing] of draft.state.members) {
@@ -381,7 +382,7 @@ function lookAtStrangers(draft: Draft, wishes: ReadonlyMap<Account, Wish>): void
     if (isKnock) {
       skip(it, "stranger knocking", verdict.because);
     } else if (place.strangers === "keep") {
-      skip(it, "stranger", verdict.because);
+      if (!("untouchable" in standing) || wishes.has(account)) skip(it, "stranger", verdict.because);
     } else if (!isUntouchable(it)) {
       const hold = memory.rulesHash === undefined ? { hold: strangerHold } : {};
       const because = verdict.because;

@@ -2,8 +2,8 @@
 import {
   compareIds,
   type Account,
+  type Grant,
   type Place,
-  type PlaceMemory,
   type Skip,
   type Step,
   type Verb,
@@ -28,18 +28,20 @@ export function sortSteps(steps: readonly Step[]): readonly Step[] {
 
 export interface EvictionGiven {
   readonly skips: readonly Skip[];
-  /** The places that this run plans. */
+  /** The places that were read, and are planned, in this run. */
   readonly planned: ReadonlySet<Place>;
   /** Of all configured places of the target. */
   readonly want: Want;
-  readonly memories: ReadonlyMap<Place, PlaceMemory>;
+  /** Grants of ours in places of the target that are no longer configured. */
+  readonly foreignGrants: readonly Grant[];
   /** Whether the evidence says that no rule of the place speaks for the account. */
   readonly isOver: (place: Place, account: Account) => boolean;
 }
 
 /**
  * One eviction per account, in its first place, which takes all of its places; revokes in its stead where a rule still
- * justifies the account, or where it keeps an access that this run does not take. `steps` come in the order of places.
+ * justifies the account, or where it keeps, or may keep, an access that this run does not take. `steps` come in the
+ * order of places.
  */
 export function settleEvictions(steps: readonly Step[], given: EvictionGiven): readonly Step[] {
   const evictions = Map.groupBy(
@@ -71,15 +73,18 @@ const staysIn: ReadonlySet<Skip["why"]> = new Set([
   "not ours",
   "kept",
   "in grace",
+  "unreadable",
 ]);
 
 function stayingElsewhere(given: EvictionGiven): (account: Account) => boolean {
-  const { skips, planned, want, memories, isOver } = given;
-  const staying = new Set(skips.filter((skip) => staysIn.has(skip.why)).map((skip) => skip.account));
+  const { skips, planned, want, foreignGrants, isOver } = given;
+  const staying = new Set(
+    [...skips.filter((skip) => staysIn.has(skip.why)), ...foreignGrants].map(({ account }) => account),
+  );
+  // Somebody may hold a place that was not read by another hand than ours, of which nothing is on record.
+  const isPartial = [...want.keys()].some((place) => !planned.has(place));
   return (account) =>
+    isPartial ||
     staying.has(account) ||
-    [...want].some(([place, wishes]) => {
-      const unseen = !planned.has(place) && memories.get(place)?.grants.has(account) === true;
-      return unseen || wishes.get(account)?.verdict.is !== "no" || !isOver(place, account);
-    });
+    [...want].some(([place, wishes]) => wishes.get(account)?.verdict.is !== "no" || !isOver(place, account));
 }

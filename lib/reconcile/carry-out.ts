@@ -1,6 +1,7 @@
 /** The writing half of the pipeline: journal first, then the steps, then what came of them. */
 import { apply } from "../apply.ts";
 import type { Sql } from "../db.ts";
+import { clockIsOff } from "../guard.ts";
 import type { Place, PlaceState, SpaceRoom } from "../model.ts";
 import { rulesHash } from "../rules.ts";
 import { exitCodeFor, type Run } from "../report/run.ts";
@@ -18,7 +19,7 @@ import { saveBooks } from "../store/links.ts";
 import { saveObservations, savePlaceApplied } from "../store/places.ts";
 import { acceptSourceSizes, saveUnreadableFans } from "../store/sources.ts";
 import { isPartial, type Job } from "./job.ts";
-import type { Planned } from "./make-plan.ts";
+import { clockSkewMs, type Planned } from "./make-plan.ts";
 import { runOf } from "./run-of.ts";
 
 /** Carries out what the guard let go. The plan, what is held and what was observed are on disk before the first step. */
@@ -48,10 +49,20 @@ export async function carryOut(job: Job, planned: Planned): Promise<Run> {
 }
 
 function saveBefore(sql: Sql, job: Job, planned: Planned): RunId {
-  const { confirmed, have, links, unreadable } = planned;
   const target = job.target.name;
   const nowMs = job.now();
-  saveBooks(sql, links.books.books, nowMs);
+  saveBooks(sql, planned.links.books.books, nowMs);
+  if (!clockIsOff(clockSkewMs(job))) saveSeen(sql, job, planned, nowMs);
+  saveHeldSet(sql, job, planned, nowMs);
+  return startRun(sql, { target, startedAtMs: planned.startedAtMs }, stepsToJournal(planned));
+}
+
+/**
+ * What this run saw, by our clock: days of grace and the brakes count from it. A run whose clock is off leaves it to the
+ * next one, which sees the same. Steps are settled first, or who was taken out by them would pass for gone by themselves.
+ */
+function saveSeen(sql: Sql, job: Job, { confirmed, have, unreadable }: Planned, nowMs: number): void {
+  const target = job.target.name;
   settleOpenSteps(sql, target, (step) => wasDone(step, have), nowMs);
   // An outage says nothing of a single fan.
   if (unreadable.size === 0) {
@@ -60,8 +71,6 @@ function saveBefore(sql: Sql, job: Job, planned: Planned): RunId {
   for (const observations of confirmed.plan.observations.values()) {
     saveObservations(sql, target, observations, nowMs);
   }
-  saveHeldSet(sql, job, planned, nowMs);
-  return startRun(sql, { target, startedAtMs: planned.startedAtMs }, stepsToJournal(planned));
 }
 
 function stepsToJournal({ guarded }: Planned): readonly PlannedStep[] {
@@ -83,8 +92,8 @@ function saveHeldSet(sql: Sql, job: Job, { guarded }: Planned, nowMs: number): v
 }
 
 function saveAfter(sql: Sql, job: Job, planned: Planned, runId: RunId, run: Run): void {
-  acceptSourceSizes(sql, planned.guarded.acceptSizes, job.now());
-  if (job.fan === undefined) saveAppliedPlaces(sql, job, planned);
+  acceptSourceSizes(sql, job.target.name, planned.guarded.acceptSizes, job.now());
+  if (job.fan === undefined && !clockIsOff(clockSkewMs(job))) saveAppliedPlaces(sql, job, planned);
   finishRun(sql, runId, {
     endedAtMs: run.endedAtMs,
     exitCode: exitCodeFor(run),
@@ -96,7 +105,10 @@ function saveAfter(sql: Sql, job: Job, planned: Planned, runId: RunId, run: Run)
   });
 }
 
-/** A run for one fan looks at grants alone: it has not applied a place's rules to anybody else. */
+/**
+ * A run for one fan looks at grants alone: it has not applied a place's rules to anybody else. One whose clock is off
+ * has not noted whom it found there.
+ */
 function saveAppliedPlaces(sql: Sql, job: Job, { guarded, have }: Planned): void {
   for (const place of guarded.applied) {
     const state = have.get(place);
@@ -105,12 +117,14 @@ function saveAppliedPlaces(sql: Sql, job: Job, { guarded, have }: Planned): void
   }
 }
 
-/** Whether a step of an earlier run that has no outcome shows in what was read now; undefined where its place was not read. */
+/** Whether a step of an earlier run whose effect is not known shows in what was read now; undefined where its place was not read. */
 function wasDone(step: OpenStep, have: ReadonlyMap<Place, PlaceState>): boolean | undefined {
   for (const state of [...have.values()].flatMap(placeAndRooms)) {
     if (state.placeId !== step.placeId) continue;
     const standing = state.members.get(step.account)?.is ?? "out";
     if (standing === "unknown") return undefined;
+    // Who is on the server still has not been thrown out of it, with or without the role.
+    if (step.verb === "evict") return standing === "absent";
     const isIn = standing === "in" || standing === "invited";
     return step.verb === "grant" ? isIn : !isIn;
   }

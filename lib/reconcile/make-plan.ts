@@ -76,9 +76,9 @@ export async function makePlan(job: Job): Promise<Planned> {
       nowMs: job.now(),
     }),
   );
-  const { unreadableSinceMs } = memory;
+  const { unreadableSinceMs, foreignGrants } = memory;
   const { protectedAccounts, unknownAfterDays } = config;
-  const given = { want, memories: memory.places, unreadableSinceMs, unknownAfterDays };
+  const given = { want, memories: memory.places, foreignGrants, unreadableSinceMs, unknownAfterDays };
   const { leftBehind } = memory;
   const plan = diff({ ...given, have, leftBehind, protectedAccounts, nowMs: job.now() });
   const unreadable = new Set(snapshot.unreadable);
@@ -92,7 +92,7 @@ export async function makePlan(job: Job): Promise<Planned> {
     limits: config.limits,
     sizes: snapshot.sizes,
     acceptedSizes: memory.acceptedSizes,
-    clockSkewMs: widest(job.fanvue.clockSkewMs(), target.clockSkewMs()),
+    clockSkewMs: clockSkewMs(job),
     hash: (text) => createHash("sha256").update(text).digest("hex"),
   });
   return {
@@ -151,9 +151,9 @@ function reader(
   };
 }
 
-/** The services' clocks against ours: the one that is farthest off. */
-function widest(...skewsMs: readonly (number | undefined)[]): number | undefined {
-  return skewsMs
+/** Our clock minus the services' in ms, the one that is farthest off; undefined when none told. */
+export function clockSkewMs({ fanvue, target }: Job): number | undefined {
+  return [fanvue.clockSkewMs(), target.clockSkewMs()]
     .filter((skewMs) => skewMs !== undefined)
     .sort((a, b) => Math.abs(b) - Math.abs(a))
     .at(0);
@@ -170,7 +170,7 @@ function loadMemory(sql: Sql, job: Job, have: ReadonlyMap<Place, PlaceState>) {
     places,
     leftBehind: byPlace(foreign.filter(isLeftBehind)),
     unreadableSinceMs: loadUnreadableFans(sql),
-    acceptedSizes: loadSourceSizes(sql),
+    acceptedSizes: loadSourceSizes(sql, job.target.name),
     lastHeld: loadCurrentHeld(sql, job.target.name),
     foreignGrants: foreign.filter((grant) => !isLeftBehind(grant)),
     /** While a configured place cannot be located, what looks foreign may be in that very place. */

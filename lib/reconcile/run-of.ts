@@ -17,7 +17,8 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
     endedAtMs: job.now(),
     snapshot: {
       readAtMs: facts?.readAtMs,
-      subscribers: facts?.subscribers.known === true ? facts.subscribers.value.size : undefined,
+      subscribers:
+        job.fan === undefined && facts?.subscribers.known === true ? facts.subscribers.value.size : undefined,
       unreadable: [...planned.unreadable],
     },
     have: planned.have,

@@ -106,13 +106,17 @@ async function readAlone(
 const isLocated = (state: PlaceState | undefined, memory: PlaceMemory | undefined): boolean =>
   memory?.placeId !== undefined || (state !== undefined && !("unreadable" in state));
 
-const wantNobody = (memory: PlaceMemory): Wishes =>
-  wishesOf(memory, { is: "no", because: "the operator takes this place back", requested: true });
+/** Whoever only was found there holds the place by somebody else's hand. */
+function wantNobody(memory: PlaceMemory): Wishes {
+  const ours = new Map([...memory.grants].filter(([, { origin }]) => origin !== "found"));
+  const because = "the operator takes this place back";
+  return wishesOf({ grants: ours }, { is: "no", because, requested: true });
+}
 
 const untold = (memory: PlaceMemory): Wishes =>
   wishesOf(memory, { is: "unknown", because: "Fanvue was not asked" });
 
 type Wishes = ReadonlyMap<Account, Wish>;
 
-const wishesOf = ({ grants }: PlaceMemory, verdict: Verdict): Wishes =>
+const wishesOf = ({ grants }: Pick<PlaceMemory, "grants">, verdict: Verdict): Wishes =>
   new Map([...grants].map(([account, { fans }]) => [account, { account, fans, verdict }]));

@@ -2,8 +2,8 @@
 import type { Place, PlaceState, Step } from "../model.ts";
 import { exitCodeFor, resultsOf, type Run } from "./run.ts";
 
-/** Ends with a line break. Times are ISO 8601 in UTC. */
-export function reportJson(run: Run): string {
+/** Ends with a line break. Times are ISO 8601 in UTC. `note` is what there is to say of the run as a whole. */
+export function reportJson(run: Run, note?: string): string {
   const { snapshot, held } = run;
   const resultOf = resultsOf(run);
   const document = {
@@ -44,6 +44,7 @@ export function reportJson(run: Run): string {
     brokenOff: run.brokenOff ?? null,
     requests: run.requests,
     exitCode: exitCodeFor(run),
+    ...(note === undefined ? {} : { note }),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }

@@ -162,11 +162,13 @@ function skipLines(skips: readonly Skip[]): string[] {
   const counts = [...kinds].map(([why, some]) => `${some.length} ${skipWords[why].words}`);
   const reasons = Map.groupBy(
     skips.filter((skip) => skipWords[skip.why].reasons),
-    (skip) => skip.because,
+    // Some reasons name a command for the very account; together they are one.
+    ({ because, account }) => because.replaceAll(account, "ACCOUNT"),
   );
   const lines = [...reasons].map(([because, some]) => {
-    const [first] = some;
-    return `    ${some.length === 1 ? (first?.account ?? "") : plural(some.length, "account")}: ${because}`;
+    const [first, second] = some;
+    if (first !== undefined && second === undefined) return `    ${first.account}: ${first.because}`;
+    return `    ${plural(some.length, "account")}: ${because}`;
   });
   return [
     `  = left alone: ${counts.join(", ")}`,

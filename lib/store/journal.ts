@@ -28,7 +28,7 @@ export interface PlannedStep {
   readonly approved: boolean;
 }
 
-/** A step whose outcome is not known: its run died, or could not write it. */
+/** A step whose effect is not known: its run died, or it is a removal that the service may have carried out and failed. */
 export interface OpenStep {
   readonly runId: RunId;
   readonly seq: number;
@@ -142,11 +142,16 @@ export function saveOutcomes(sql: Sql, runId: RunId, outcomes: readonly Outcome[
     );
     if (rows.length === 0) throw new Error(`Run ${runId} planned no ${verb} of ${account} in ${placeId}.`);
     for (const step of rows.map(journalStep)) {
-      saveState(sql, step, outcome.result, "sentence" in outcome ? outcome.sentence : undefined, nowMs);
+      const sentence = "sentence" in outcome ? outcome.sentence : undefined;
+      saveState(sql, step, { state: outcome.result, sentence, unsure: isUnsure(outcome) }, nowMs);
       settle(sql, step, outcome, nowMs);
     }
   }
 }
+
+/** A failed grant needs no mark: it stays on record, unsettled. */
+const isUnsure = (outcome: Outcome): boolean =>
+  outcome.result === "failed" && outcome.blame === "service" && outcome.step.verb !== "grant";
 
 function settle(sql: Sql, step: JournalStep, outcome: Outcome, nowMs: number): void {
   if (outcome.result === "done") {
@@ -164,6 +169,11 @@ function settle(sql: Sql, step: JournalStep, outcome: Outcome, nowMs: number): v
 function settleDone(sql: Sql, step: JournalStep, nowMs: number): void {
   const { target, account, counted } = step;
   if (step.verb === "grant") {
+    // What is read from now on tells of this grant, not of a removal before it.
+    sql.run(
+      `UPDATE steps SET unsure = 0 WHERE target = ? AND account = ? AND (place_id = ? OR verb = 'evict') AND unsure = 1`,
+      [target, account, step.placeId],
+    );
     saveGrant(sql, step, { origin: "granted", fans: step.fans, basis: step.basis }, nowMs);
     for (const table of ["refusals", "departures"]) {
       sql.run(`DELETE FROM ${table} WHERE target = ? AND place_id = ? AND account = ?`, [
@@ -208,10 +218,14 @@ function saveRefusal(
 function saveState(
   sql: Sql,
   step: JournalStep,
-  state: Outcome["result"] | "not-done",
-  sentence: string | undefined,
+  end: {
+    readonly state: Outcome["result"] | "not-done";
+    readonly sentence?: string | undefined;
+    readonly unsure: boolean;
+  },
   nowMs: number,
 ): void {
+  const { state, sentence, unsure } = end;
   const before = sql.get(
     `SELECT run_id, seq, state, times FROM steps
      WHERE target = ? AND account = ? AND place_id = ? AND verb = ? AND run_id < ? ORDER BY run_id DESC LIMIT 1`,
@@ -224,21 +238,26 @@ function saveState(
       integer(before, "seq"),
     ]);
   }
-  sql.run("UPDATE steps SET state = ?, sentence = ?, at_ms = ?, times = ? WHERE run_id = ? AND seq = ?", [
-    state,
-    sentence ?? null,
-    nowMs,
-    repeats ? integer(before, "times") + 1 : 1,
-    step.runId,
-    step.seq,
-  ]);
+  sql.run(
+    "UPDATE steps SET state = ?, sentence = ?, unsure = ?, at_ms = ?, times = ? WHERE run_id = ? AND seq = ?",
+    [
+      state,
+      sentence ?? null,
+      asFlag(unsure),
+      nowMs,
+      repeats ? integer(before, "times") + 1 : 1,
+      step.runId,
+      step.seq,
+    ],
+  );
 }
 
-// ---- Steps without outcome --------------------------------------------------------------------------------------
+// ---- Steps of unknown effect ------------------------------------------------------------------------------------
 
-const openSteps = "SELECT * FROM steps WHERE target = ? AND state = 'planned' ORDER BY run_id, seq";
+const openSteps =
+  "SELECT * FROM steps WHERE target = ? AND (state = 'planned' OR unsure = 1) ORDER BY run_id, seq";
 
-/** Steps of a target that have no outcome. Under the platform's lock these are of runs that died. */
+/** Steps of a target whose effect is not known. Under the platform's lock those without outcome are of runs that died. */
 export function loadOpenSteps(sql: Sql, target: TargetName): readonly OpenStep[] {
   return sql
     .all(openSteps, [target])
@@ -248,7 +267,7 @@ export function loadOpenSteps(sql: Sql, target: TargetName): readonly OpenStep[]
 
 /**
  * Settles those steps by what their places show now: true for carried out, false for not, undefined for a place that
- * cannot be read, whose steps stay open (and their grants ours).
+ * cannot be read, whose steps stay open (and their grants ours). A failed removal that was not carried out stays failed.
  */
 export function settleOpenSteps(
   sql: Sql,
@@ -256,13 +275,25 @@ export function settleOpenSteps(
   isDone: (step: OpenStep) => boolean | undefined,
   nowMs: number,
 ): void {
-  for (const step of sql.all(openSteps, [target]).map(journalStep)) {
+  for (const row of sql.all(openSteps, [target])) {
+    const step = journalStep(row);
     const done = isDone(step);
-    if (done === undefined) continue;
-    saveState(sql, step, done ? "done" : "not-done", undefined, nowMs);
-    if (done) settleDone(sql, step, nowMs);
-    else if (step.verb === "grant") dropExpectedGrant(sql, step, step.runId);
+    if (done === true) {
+      saveState(sql, step, { state: "done", unsure: false }, nowMs);
+      settleDone(sql, step, nowMs);
+    } else if (done === false) {
+      settleUndone(sql, step, flag(row, "unsure"), nowMs);
+    }
   }
+}
+
+function settleUndone(sql: Sql, step: JournalStep, hasFailed: boolean, nowMs: number): void {
+  if (hasFailed) {
+    sql.run("UPDATE steps SET unsure = 0 WHERE run_id = ? AND seq = ?", [step.runId, step.seq]);
+    return;
+  }
+  saveState(sql, step, { state: "not-done", unsure: false }, nowMs);
+  if (step.verb === "grant") dropExpectedGrant(sql, step, step.runId);
 }
 
 // ---- Runs -------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 /** Who is who: links that fans proved or the operator entered, blocks, and what stood in the address books. */
+import { basename } from "node:path";
 import type { Sql } from "../db.ts";
 import type { DiscordUserId, FanId, Mxid, Platform } from "../model.ts";
 import { fanIn, integer, linkedAccountIn, optionalFanIn, platformIn, text } from "./columns.ts";
@@ -23,12 +24,14 @@ export interface Block {
 }
 /** A pair that stood in an address book at some run. */
 export interface BookLink extends LinkPair {
+  /** The book's file name, without its folder. */
   readonly book: string;
   readonly firstSeenMs: number;
   readonly lastSeenMs: number;
 }
 export interface StoredBook {
-  readonly book: string;
+  /** Absolute: several configs, each with books beside it, may share a data folder. */
+  readonly path: string;
   readonly entries: number;
   readonly lastSeenMs: number;
 }
@@ -55,8 +58,8 @@ export function loadBlocks(sql: Sql): readonly Block[] {
 
 /** Every pair that any book ever held, also those that are gone from it. */
 export function loadBookLinks(sql: Sql): readonly BookLink[] {
-  return sql.all("SELECT * FROM book_links ORDER BY book, platform, account, fan").map((row) => ({
-    book: text(row, "book"),
+  return sql.all("SELECT * FROM book_links ORDER BY path, platform, account, fan").map((row) => ({
+    book: basename(text(row, "path")),
     fan: fanIn(row),
     platform: platformIn(row),
     account: linkedAccountIn(row),
@@ -67,8 +70,8 @@ export function loadBookLinks(sql: Sql): readonly BookLink[] {
 
 /** The books that were read at some run, with their size at the last one. */
 export function loadBooks(sql: Sql): readonly StoredBook[] {
-  return sql.all("SELECT * FROM books ORDER BY book").map((row) => ({
-    book: text(row, "book"),
+  return sql.all("SELECT * FROM books ORDER BY path").map((row) => ({
+    path: text(row, "path"),
     entries: integer(row, "entries"),
     lastSeenMs: integer(row, "last_seen_ms"),
   }));
@@ -146,20 +149,20 @@ function fansOf(sql: Sql, platform: Platform, account: DiscordUserId | Mxid): re
 /** Remembers what stands in the address books now; what stood there before is kept, with when it was last seen. */
 export function saveBooks(
   sql: Sql,
-  books: readonly { readonly book: string; readonly links: readonly LinkPair[] }[],
+  books: readonly { readonly path: string; readonly links: readonly LinkPair[] }[],
   nowMs: number,
 ): void {
-  for (const { book, links } of books) {
-    sql.run("INSERT OR REPLACE INTO books (book, entries, last_seen_ms) VALUES (?, ?, ?)", [
-      book,
+  for (const { path, links } of books) {
+    sql.run("INSERT OR REPLACE INTO books (path, entries, last_seen_ms) VALUES (?, ?, ?)", [
+      path,
       links.length,
       nowMs,
     ]);
     for (const { platform, account, fan } of links) {
       sql.run(
-        `INSERT INTO book_links (book, platform, account, fan, first_seen_ms, last_seen_ms) VALUES (?, ?, ?, ?, ?5, ?5)
-         ON CONFLICT (book, platform, account, fan) DO UPDATE SET last_seen_ms = excluded.last_seen_ms`,
-        [book, platform, account, fan, nowMs],
+        `INSERT INTO book_links (path, platform, account, fan, first_seen_ms, last_seen_ms) VALUES (?, ?, ?, ?, ?5, ?5)
+         ON CONFLICT (path, platform, account, fan) DO UPDATE SET last_seen_ms = excluded.last_seen_ms`,
+        [path, platform, account, fan, nowMs],
       );
     }
   }

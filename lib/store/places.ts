@@ -30,7 +30,8 @@ const emptyMemory: PlaceMemory = {
  * All that is remembered of one place. `placeId` is where the configured id leads now; undefined (it could not be told)
  * asks for where it led last. A place that was applied under another configured id, such as a room by its alias, is
  * known by its place id. The figures of the last 24 hours count back from `nowMs`:
- * removedLastDay has whom we took out, not counting what was approved or asked for; oursDayAgo counts who was ours then,
+ * removedLastDay has whom we took out, or may have (the effect of the step is not known yet), not counting what was
+ * approved or asked for; oursDayAgo counts who was ours then,
  * which is who is ours now and was already, and who has lost the place since.
  */
 export function loadPlaceMemory(
@@ -105,8 +106,14 @@ function loadLapses(sql: Sql, target: TargetName, placeId: PlaceId): ReadonlyMap
 }
 
 function loadRemoved(sql: Sql, target: TargetName, placeId: PlaceId, afterMs: number): ReadonlySet<Account> {
+  // An eviction takes every place in which the account has something.
   const rows = sql.all(
-    "SELECT account FROM losses WHERE target = ? AND place_id = ? AND at_ms > ? AND counted = 1",
+    `SELECT account FROM losses WHERE target = ?1 AND place_id = ?2 AND at_ms > ?3 AND counted = 1
+     UNION
+     SELECT account FROM steps WHERE target = ?1 AND (state = 'planned' OR unsure = 1) AND at_ms > ?3
+     AND verb <> 'grant' AND approved = 0 AND requested = 0
+     AND (place_id = ?2 OR verb = 'evict' AND EXISTS (SELECT 1 FROM grants
+       WHERE grants.target = ?1 AND grants.place_id = ?2 AND grants.account = steps.account))`,
     [target, placeId, afterMs],
   );
   return new Set(rows.map(accountIn));

@@ -1,21 +1,25 @@
 /** Sizes of sources that were accepted, and fans whom Fanvue stopped knowing. */
 import type { Sql } from "../db.ts";
-import type { FanId, SourceSize } from "../model.ts";
+import type { FanId, SourceSize, TargetName } from "../model.ts";
 import { fanIn, integer, text } from "./columns.ts";
 
-/** The last accepted size of each source, by its name. */
-export function loadSourceSizes(sql: Sql): ReadonlyMap<string, number> {
-  const rows = sql.all("SELECT source, size FROM source_sizes");
+/** The sizes that were last accepted for a target, by the name of the source. */
+export function loadSourceSizes(sql: Sql, target: TargetName): ReadonlyMap<string, number> {
+  const rows = sql.all("SELECT source, size FROM source_sizes WHERE target = ?", [target]);
   return new Map(rows.map((row) => [text(row, "source"), integer(row, "size")]));
 }
 
-export function acceptSourceSizes(sql: Sql, sizes: readonly SourceSize[], nowMs: number): void {
+export function acceptSourceSizes(
+  sql: Sql,
+  target: TargetName,
+  sizes: readonly SourceSize[],
+  nowMs: number,
+): void {
   for (const { source, size } of sizes) {
-    sql.run("INSERT OR REPLACE INTO source_sizes (source, size, accepted_at_ms) VALUES (?, ?, ?)", [
-      source,
-      size,
-      nowMs,
-    ]);
+    sql.run(
+      "INSERT OR REPLACE INTO source_sizes (target, source, size, accepted_at_ms) VALUES (?, ?, ?, ?)",
+      [target, source, size, nowMs],
+    );
   }
 }
 

@@ -36,6 +36,23 @@ describe("a place that is no longer configured", () => {
     assert.match(again.stderr, /nothing that was given there is on record/);
   });
 
+  it("leaves those who held it by another hand when it was first applied", async (test) => {
+    const home = await startInstallation(test);
+    const [ana, byHand] = [home.addPerson("ana"), home.addPerson("by-hand")];
+    home.entitle("subscription", ana);
+    home.saveBooks();
+    const role = home.roles.subscription;
+    home.town.discord.world.members.get(byHand.discord)?.roles.add(role);
+    await home.run("sync-discord");
+    delete home.config.roles?.[role];
+    home.saveConfig();
+
+    const taken = await home.run("sync-discord", "--take-back", role);
+    assert.equal(taken.code, 0, taken.stderr);
+    assert.match(taken.stdout, /1 taken out/);
+    assert.deepEqual(home.holders("subscription"), ["by-hand"]);
+  });
+
   it("cannot be taken back while the config still names it", async (test) => {
     const home = await startInstallation(test);
     const ana = home.addPerson("ana");
