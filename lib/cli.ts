@@ -134,7 +134,10 @@ function parse<Table extends OptionTable>(
     given.set(token.name, [...values, optionValue(script.name, table, token)]);
   }
   if (script.words === undefined && positionals[0] !== undefined) {
-    throw new BadInputError(`${script.name} takes no word "${positionals[0]}".`, helpRemedy(script.name));
+    throw new BadInputError(
+      `"${positionals[0]}" is not understood: this takes options only.`,
+      helpRemedy(script.name),
+    );
   }
   const values = Object.entries<Option>(table).map(([name, option]) => [
     name,
@@ -157,7 +160,7 @@ function optionValue(script: string, table: OptionTable, token: OptionToken): st
   if (option === undefined) {
     const near = nearest(token.name, Object.keys(table));
     const guess = near === undefined ? "" : ` Did you mean --${near}?`;
-    throw new BadInputError(`${script} has no option ${token.rawName}.${guess}`, helpRemedy(script));
+    throw new BadInputError(`There is no option ${token.rawName}.${guess}`, helpRemedy(script));
   }
   if (option.type === "boolean") {
     if (token.value === undefined) return "";

@@ -141,16 +141,16 @@ describe("options of the syncs", { concurrency: 2 }, () => {
   });
 
   const wrong: readonly (readonly [args: readonly string[], sentence: RegExp])[] = [
-    [["--dryrun"], /has no option --dryrun\. Did you mean --dry-run\?/],
-    [["--aprove", "0123456789ab"], /has no option --aprove\. Did you mean --approve\?/],
-    [["-x"], /has no option -x/],
+    [["--dryrun"], /There is no option --dryrun\. Did you mean --dry-run\?/],
+    [["--aprove", "0123456789ab"], /There is no option --aprove\. Did you mean --approve\?/],
+    [["-x"], /There is no option -x/],
     [["--dry-run=yes"], /--dry-run takes no value/],
     [["--approve"], /--approve needs a value/],
     [["--only", "--dry-run"], /--only needs a value/],
     [["--fan", "mia"], /--fan mia: this is not a Fanvue uuid/],
     [["--only", "200000000000000110"], /the config has no such place[^]*Did you mean 20000000000000010\d\?/],
     [["--fan", "123e4567-e89b-42d3-a456-426614174000", "--approve", "0123456789ab"], /do not go together/],
-    [["now"], /takes no word "now"/],
+    [["now"], /"now" is not understood/],
     [["--config", "nowhere.yaml"], /nowhere\.yaml: there is no such file/],
   ];
   it("wrong options are named, with what was probably meant", async (test) => {
