@@ -3,7 +3,7 @@ import tseslint from "typescript-eslint";
 
 /** A file imports only from lower floors; the pure floor touches nothing but the model and itself. */
 const floors = [
-  ["model", "errors", "nearest"],
+  ["ids", "model", "target", "errors", "nearest"],
   ["config", "log", "scrub", "http", "lock", "db"],
   ["fanvue", "discord", "matrix", "store"],
   ["rules", "want", "plan", "guard", "report", "ledger"],

@@ -4,7 +4,8 @@
  */
 import { OperatorError } from "./errors.ts";
 import type { Log, Progress } from "./log.ts";
-import type { Outcome, Step, Target } from "./model.ts";
+import type { Step } from "./model.ts";
+import type { Outcome, Target } from "./target.ts";
 
 /** Five failures in a row that speak of the service or of us end the run. */
 const maxFailuresInARow = 5;

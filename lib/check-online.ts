@@ -4,7 +4,8 @@ import type { Config } from "./config/shape.ts";
 import { OperatorError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { openMatrix } from "./matrix/target.ts";
-import type { Place, PlaceState, Reason, Target } from "./model.ts";
+import type { Place, PlaceState, Reason } from "./model.ts";
+import type { Target } from "./target.ts";
 
 /** One platform: its places as they are, or why it could not be asked at all. */
 export interface PlatformCheck {

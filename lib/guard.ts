@@ -1,19 +1,17 @@
 /** The brakes: which steps of a plan may go, and which wait for a person's approval. */
-import {
-  compareIds,
-  type Accepts,
-  type Account,
-  type Held,
-  type Limits,
-  type Place,
-  type PlaceId,
-  type PlaceMemory,
-  type PlaceState,
-  type Plan,
-  type ReadablePlace,
-  type Skip,
-  type SourceSize,
-  type Step,
+import { compareIds, type Account, type PlaceId } from "./ids.ts";
+import type {
+  Accepts,
+  Held,
+  Limits,
+  Place,
+  PlaceMemory,
+  PlaceState,
+  Plan,
+  ReadablePlace,
+  Skip,
+  SourceSize,
+  Step,
 } from "./model.ts";
 import { rulesHash } from "./rules.ts";
 

@@ -2,7 +2,8 @@
  * The ledger of earnings: how what was read joins what is stored, and what it says of unlocks and of new spending.
  * Rows have no identity of their own (an order id may be missing, two tips may be equal), so the ledger is a multiset.
  */
-import type { ContentId, EarningsRow, FanId, Unlock } from "./model.ts";
+import type { ContentId, FanId } from "./ids.ts";
+import type { EarningsRow, Unlock } from "./model.ts";
 
 // ---- Joining ----------------------------------------------------------------------------------------------------
 

@@ -1,68 +1,20 @@
 /**
- * The nouns of the program: branded ids, and what flows through the pipeline
- * (snapshot → evaluate → want → have → diff → confirm → guard → apply → report). Types and id parsers, no I/O.
+ * The nouns of the program: what flows through the pipeline
+ * (snapshot → evaluate → want → have → diff → confirm → guard → apply → report). Types, and what follows from them alone; no I/O.
  */
-
-declare const brand: unique symbol;
-type Id<Name extends string> = string & { readonly [brand]: Name };
-
-/** A fan's Fanvue uuid, lower case. */
-export type FanId = Id<"FanId">;
-export type DiscordUserId = Id<"DiscordUserId">;
-export type GuildId = Id<"GuildId">;
-export type RoleId = Id<"RoleId">;
-/** A Matrix user id, compared exactly: historical ones may hold capitals. */
-export type Mxid = Id<"Mxid">;
-export type RoomId = Id<"RoomId">;
-export type RoomAlias = Id<"RoomAlias">;
-/** A Fanvue custom list's uuid or a smart list's slug. */
-export type ListId = Id<"ListId">;
-/** The uuid of a Fanvue post (or message) that can be unlocked. */
-export type ContentId = Id<"ContentId">;
-
-/** Whoever can be in a place: a Discord user, a Matrix user, or (in Fanvue lists) a fan. */
-export type Account = DiscordUserId | Mxid | FanId;
-/** Where accounts live. */
-export type Platform = "discord" | "matrix";
-export type TargetName = "discord" | "matrix" | "fanvue-lists";
-/** The member's real place on the platform: role id, room id (never an alias), list uuid. The journal speaks of these. */
-export type PlaceId = Id<"PlaceId">;
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const snowflake = /^[1-9]\d{14,19}$/;
-const mxid = /^@[^:\0]+:[^\s/]+$/;
-const roomId = /^![^\0\s]+$/;
-const roomAlias = /^#[^:\0\s]+:[^\s/]+$/;
-const maxMatrixIdBytes = 255;
-
-const utf8Bytes = (text: string) => new TextEncoder().encode(text).length;
-
-export const parseFanId = (text: string): FanId | undefined => {
-  const lower = text.trim().toLowerCase();
-  return uuid.test(lower) ? (lower as FanId) : undefined;
-};
-export const parseDiscordUserId = (text: string): DiscordUserId | undefined =>
-  snowflake.test(text) ? (text as DiscordUserId) : undefined;
-export const parseGuildId = (text: string): GuildId | undefined =>
-  snowflake.test(text) ? (text as GuildId) : undefined;
-export const parseRoleId = (text: string): RoleId | undefined =>
-  snowflake.test(text) ? (text as RoleId) : undefined;
-/** https://spec.matrix.org/v1.16/appendices/#user-identifiers */
-export const parseMxid = (text: string): Mxid | undefined =>
-  mxid.test(text) && utf8Bytes(text) <= maxMatrixIdBytes ? (text as Mxid) : undefined;
-/** Room ids of version 12 have no domain part: https://spec.matrix.org/v1.16/rooms/v12/ */
-export const parseRoomId = (text: string): RoomId | undefined =>
-  roomId.test(text) && utf8Bytes(text) <= maxMatrixIdBytes ? (text as RoomId) : undefined;
-export const parseRoomAlias = (text: string): RoomAlias | undefined =>
-  roomAlias.test(text) && utf8Bytes(text) <= maxMatrixIdBytes ? (text as RoomAlias) : undefined;
-/** Lists and contents are named by uuids, but placeholders of a first config must load: any word will do. */
-export const parseListId = (text: string): ListId | undefined =>
-  /^\S+$/.test(text) ? (text as ListId) : undefined;
-export const parseContentId = (text: string): ContentId | undefined =>
-  /^\S+$/.test(text) ? (text as ContentId) : undefined;
-
-/** Order by plain code units: the same on every machine, whatever its language. */
-export const compareIds = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+import type {
+  Account,
+  ContentId,
+  DiscordUserId,
+  FanId,
+  ListId,
+  ListKey,
+  Mxid,
+  PlaceId,
+  Platform,
+  RoleId,
+  TargetName,
+} from "./ids.ts";
 
 /** A fact that was read, or why it could not be. */
 export type Known<T> =
@@ -74,8 +26,6 @@ export interface ListRef {
   readonly type: "custom" | "smart";
   readonly id: ListId;
 }
-/** A list as key of a map: "custom:UUID" or "smart:slug". */
-export type ListKey = Id<"ListKey">;
 export const listKey = (list: ListRef): ListKey => `${list.type}:${list.id}` as ListKey;
 
 export type Rule =
@@ -246,6 +196,10 @@ export type Standing =
   | { readonly is: "out" | "absent" | "knocking" | "banned" | "left" | "removed" }
   | { readonly is: "unknown"; readonly because: string };
 
+/** Whether an account has the place or an open invitation to it. */
+export const isIn = (standing: Standing | undefined): boolean =>
+  standing?.is === "in" || standing?.is === "invited";
+
 /** Why a place cannot be read or managed: a sentence and what to do. */
 export interface Reason {
   readonly because: string;
@@ -299,6 +253,10 @@ export interface Grant {
   /** False: the step that gives it has no outcome yet. */
   readonly settled: boolean;
 }
+
+/** Who was found in a place is on record, but not ours. */
+export const isOurs = (grant: Grant | undefined): grant is Grant =>
+  grant !== undefined && grant.origin !== "found";
 
 /** Somebody who left by choice or was taken out by a person, and whether the entitlement has ended since. */
 export interface Departure {
@@ -445,38 +403,4 @@ export interface Accepts {
     readonly hash: string;
   }[];
   readonly sizes: readonly SourceSize[];
-}
-
-// ---- Apply ------------------------------------------------------------------------------------------------------
-
-export type Outcome =
-  | { readonly step: Step; readonly result: "done" }
-  /** The member's own doing or state (invite blocked, guilds full, banned): remembered, no failure after the first report. */
-  | { readonly step: Step; readonly result: "refused"; readonly code: string; readonly sentence: string }
-  /** `blame`: "service" and "us" count towards ending the run; "place" and "member" don't. */
-  | {
-      readonly step: Step;
-      readonly result: "failed";
-      readonly blame: "service" | "us" | "place" | "member";
-      readonly sentence: string;
-    }
-  /** No longer wanted when its turn came: the link fell, a later reading says yes, or the run was ended. */
-  | { readonly step: Step; readonly result: "dropped"; readonly sentence: string };
-
-/** A platform that holds places. */
-export interface Target {
-  readonly name: TargetName;
-  /** Config that asks for another verb is refused at load. */
-  readonly supports: ReadonlySet<Verb>;
-  /** Whether an OnExpiry may be used follows from `supports`. Reads the places whole; `linked` are the accounts of which a standing is needed. */
-  read(places: readonly Place[], linked: ReadonlySet<Account>): Promise<ReadonlyMap<Place, PlaceState>>;
-  /**
-   * Carries steps out, pulling each when it can start it (so that the last look at a link happens just before).
-   * Twice is the same as once. One outcome per step, in any order. Throws only for what ends the run.
-   */
-  perform(steps: AsyncIterable<Step>): AsyncIterable<Outcome>;
-  /** Requests sent so far. */
-  requests(): number;
-  /** Our clock minus the platform's `Date` header, in ms; undefined before the first answer. */
-  clockSkewMs(): number | undefined;
 }

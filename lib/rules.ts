@@ -1,13 +1,12 @@
 /** What the rules say of a fan: by the snapshot (`evaluate`), and by what was read again before a removal (`confirm`). */
+import type { FanId, ListKey } from "./ids.ts";
 import {
   listKey,
   type Evidence,
   type Facts,
-  type FanId,
   type Grant,
   type Insight,
   type Known,
-  type ListKey,
   type ListMembers,
   type ListRef,
   type Place,

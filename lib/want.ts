@@ -1,21 +1,6 @@
 /** Who is wanted where: links resolved from all their sources, and the wishes that follow from rules or from a peer. */
-import {
-  compareIds,
-  type Account,
-  type DiscordUserId,
-  type Facts,
-  type FanId,
-  type Link,
-  type Mxid,
-  type Place,
-  type PlaceState,
-  type Platform,
-  type Rule,
-  type Step,
-  type Verdict,
-  type Want,
-  type Wish,
-} from "./model.ts";
+import { compareIds, type Account, type DiscordUserId, type FanId, type Mxid, type Platform } from "./ids.ts";
+import type { Facts, Link, Place, PlaceState, Rule, Step, Verdict, Want, Wish } from "./model.ts";
 import { anyOf, dayOf, evaluate, ruleKey } from "./rules.ts";
 
 // ---- Links ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Outcome, Step, Verb } from "../lib/model.ts";
+import type { Step, Verb } from "../lib/model.ts";
+import type { Outcome } from "../lib/target.ts";
 import {
   account,
   accountOf,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PlatformError } from "../lib/errors.ts";
-import type { Outcome } from "../lib/model.ts";
+import type { Outcome } from "../lib/target.ts";
 import {
   account,
   bothPlaces,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import pino from "pino";
 import type { FanvueConfig } from "../lib/config/shape.ts";
 import { type Fanvue, type FanvueDeps, type Memory, openFanvue } from "../lib/fanvue/client.ts";
-import { type FanId, parseFanId } from "../lib/model.ts";
+import { type FanId, parseFanId } from "../lib/ids.ts";
 import { temporaryFolder } from "./harness.ts";
 import { type FanvueOptions, type FanvueSandbox, startFanvue } from "./sandbox/fanvue.ts";
 

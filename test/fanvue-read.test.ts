@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SourceError } from "../lib/errors.ts";
 import type { Fanvue, Memory } from "../lib/fanvue/client.ts";
-import { type ListRef, parseListId } from "../lib/model.ts";
+import { parseListId } from "../lib/ids.ts";
+import type { ListRef } from "../lib/model.ts";
 import { fanIdOf, known, type Setup, setUp, whyUnknown } from "./fanvue-client.ts";
 import {
   answers,

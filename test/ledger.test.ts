@@ -12,7 +12,8 @@ import {
   surplus,
   unlocksFrom,
 } from "../lib/ledger.ts";
-import { type ContentId, type EarningsRow, type FanId, parseContentId, parseFanId } from "../lib/model.ts";
+import { type ContentId, type FanId, parseContentId, parseFanId } from "../lib/ids.ts";
+import type { EarningsRow } from "../lib/model.ts";
 
 const fan = (digit: number): FanId =>
   parseFanId(`00000000-0000-4000-8000-00000000000${digit}`) ?? assert.fail("no uuid");

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { openDatabase } from "../lib/db.ts";
 import { BadInputError } from "../lib/errors.ts";
 import { parseRequest } from "../lib/link-admin/request.ts";
-import { type Account, parseDiscordUserId, parseFanId, parseMxid } from "../lib/model.ts";
+import { type Account, parseDiscordUserId, parseFanId, parseMxid } from "../lib/ids.ts";
 import { placeIdIn } from "../lib/store/columns.ts";
 import { addLink, loadBlocks, loadStoredLinks, saveBooks } from "../lib/store/links.ts";
 import { saveObservations } from "../lib/store/places.ts";

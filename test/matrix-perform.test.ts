@@ -1,7 +1,7 @@
 /** The Matrix target: inviting, kicking, and what refusals mean. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Outcome } from "../lib/model.ts";
+import type { Outcome } from "../lib/target.ts";
 import {
   mxid,
   placeOf,

@@ -1,7 +1,8 @@
 /** The Matrix target: spaces, the rooms that go with them, and knocks. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Mxid, PlaceState, SpaceRoom, Step } from "../lib/model.ts";
+import type { Mxid } from "../lib/ids.ts";
+import type { PlaceState, SpaceRoom, Step } from "../lib/model.ts";
 import {
   perform,
   performOne,

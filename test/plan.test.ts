@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { z } from "zod";
-import type { Account, FanId, Grant, Observations, Plan, Platform } from "../lib/model.ts";
+import type { Account, FanId, Platform } from "../lib/ids.ts";
+import type { Grant, Observations, Plan } from "../lib/model.ts";
 import { confirmRemovals, confirmSteps, evidenceNeeded } from "../lib/plan/confirm.ts";
 import { diff } from "../lib/plan/diff.ts";
 import { resolveLinks, wantFromRules, type ResolvedLinks } from "../lib/want.ts";

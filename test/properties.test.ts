@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { guard, removalLimit } from "../lib/guard.ts";
+import type { Account, FanId } from "../lib/ids.ts";
 import type {
-  Account,
-  FanId,
   Grant,
   Place,
   PlaceMemory,

@@ -3,17 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { type Database, openDatabase } from "../lib/db.ts";
 import type { Fanvue } from "../lib/fanvue/client.ts";
-import {
-  type ContentId,
-  type EarningsRow,
-  type FanId,
-  listKey,
-  type ListRef,
-  parseContentId,
-  parseListId,
-  type Place,
-  type Rule,
-} from "../lib/model.ts";
+import { type ContentId, type FanId, parseContentId, parseListId } from "../lib/ids.ts";
+import { type EarningsRow, listKey, type ListRef, type Place, type Rule } from "../lib/model.ts";
 import { gatherEvidence, needsOf, takeFanSnapshot, takeSnapshot, updateLedger } from "../lib/snapshot.ts";
 import { loadEarnings } from "../lib/store/earnings.ts";
 import { fanIdOf, known, type Setup, setUp, type SetupOptions, whyUnknown } from "./fanvue-client.ts";

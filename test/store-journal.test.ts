@@ -3,14 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { openDatabase, type Sql } from "../lib/db.ts";
-import {
-  type Account,
-  type Outcome,
-  parseDiscordUserId,
-  parseFanId,
-  type Place,
-  type Step,
-} from "../lib/model.ts";
+import { type Account, parseDiscordUserId, parseFanId } from "../lib/ids.ts";
+import type { Place, Step } from "../lib/model.ts";
+import type { Outcome } from "../lib/target.ts";
 import {
   finishRun,
   loadOpenSteps,

@@ -3,24 +3,27 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openDatabase, type Sql } from "../lib/db.ts";
 import {
-  type EarningsRow,
   type FanId,
-  type Follower,
-  type Held,
-  type Insight,
-  listKey,
   type Mxid,
   parseContentId,
   parseFanId,
   parseListId,
   parseMxid,
+  type TargetName,
+} from "../lib/ids.ts";
+import {
+  type EarningsRow,
+  type Follower,
+  type Held,
+  type Insight,
+  listKey,
   type Place,
   type Step,
-  type TargetName,
 } from "../lib/model.ts";
 import { placeIdIn } from "../lib/store/columns.ts";
 import { appendEarnings, countEarnings, loadEarnings, loadEarningsBetween } from "../lib/store/earnings.ts";
-import { type Accepts, clearHeld, loadCurrentHeld, loadHeld, saveHeld } from "../lib/store/held.ts";
+import { clearHeld, loadCurrentHeld, loadHeld, saveHeld } from "../lib/store/held.ts";
+import type { Accepts } from "../lib/model.ts";
 import {
   addLink,
   inviteAgain,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Account, Place, PlaceState, Standing, Step } from "../lib/model.ts";
+import type { Account } from "../lib/ids.ts";
+import type { Place, PlaceState, Standing, Step } from "../lib/model.ts";
 import {
   lastLook,
   resolveLinks,

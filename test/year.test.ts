@@ -6,15 +6,13 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { guard, type Guarded } from "../lib/guard.ts";
+import type { Account, FanId, Mxid } from "../lib/ids.ts";
 import type {
-  Account,
   Evidence,
   Facts,
-  FanId,
   Grant,
   Insight,
   Known,
-  Mxid,
   Place,
   PlaceMemory,
   PlaceState,
@@ -22,7 +20,7 @@ import type {
   Step,
   Subscriber,
 } from "../lib/model.ts";
-import { parseFanId } from "../lib/model.ts";
+import { parseFanId } from "../lib/ids.ts";
 import { confirmRemovals, evidenceNeeded } from "../lib/plan/confirm.ts";
 import { diff } from "../lib/plan/diff.ts";
 import { rulesHash } from "../lib/rules.ts";

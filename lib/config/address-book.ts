@@ -9,7 +9,7 @@ import {
   parseFanId,
   parseMxid,
   type Platform,
-} from "../model.ts";
+} from "../ids.ts";
 import { type Branch, type Entry, type LineFault, located, loadText, parseYaml } from "./yaml.ts";
 
 const bookNames = ["addressbook.yaml", "discord_addressbook.yaml"] as const;

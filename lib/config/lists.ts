@@ -1,12 +1,6 @@
 /** Fanvue's lists and contents as a config names them, and what is odd about a name. */
-import {
-  type ContentId,
-  type ListId,
-  type ListRef,
-  parseContentId,
-  parseFanId,
-  parseListId,
-} from "../model.ts";
+import { type ContentId, type ListId, parseContentId, parseFanId, parseListId } from "../ids.ts";
+import type { ListRef } from "../model.ts";
 import { choice, id, listed } from "./values.ts";
 
 /** https://api.fanvue.com/docs: smart lists fill themselves and are named by these words. */

@@ -1,13 +1,13 @@
 /** The sections of a config.yaml beside roles and rooms: what each may hold, and what is left out means. */
 import {
-  type Limits,
   parseDiscordUserId,
   parseGuildId,
   parseMxid,
   parseRoleId,
   parseRoomAlias,
   parseRoomId,
-} from "../model.ts";
+} from "../ids.ts";
+import type { Limits } from "../model.ts";
 import { listId, listType } from "./lists.ts";
 import type {
   Config,

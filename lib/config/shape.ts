@@ -1,15 +1,6 @@
 /** What a config.yaml becomes once it is read: typed, defaults filled in, frozen. */
-import type {
-  DiscordUserId,
-  GuildId,
-  Limits,
-  ListRef,
-  Mxid,
-  Place,
-  RoleId,
-  RoomAlias,
-  RoomId,
-} from "../model.ts";
+import type { DiscordUserId, GuildId, Mxid, RoleId, RoomAlias, RoomId } from "../ids.ts";
+import type { Limits, ListRef, Place } from "../model.ts";
 
 export interface FanvueConfig {
   readonly clientId: string;

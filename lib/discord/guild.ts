@@ -1,7 +1,8 @@
 /** Reading of the server: the bot, the roles, the members. */
 import { RESTJSONErrorCodes, Routes, type RouteLike } from "discord.js";
 import { z } from "zod";
-import type { DiscordUserId, GuildId, Reason } from "../model.ts";
+import type { DiscordUserId, GuildId } from "../ids.ts";
+import type { Reason } from "../model.ts";
 import type { DiscordRest, Failure } from "./rest.ts";
 import { guildShape, memberCountsShape, memberShape, roleShape, userShape } from "./shapes.ts";
 

@@ -1,7 +1,9 @@
 /** Carries steps out on Discord, a few at a time and never two of one member at once. */
 import { Routes } from "discord.js";
 import { PlatformError } from "../errors.ts";
-import type { Account, GuildId, Outcome, Step } from "../model.ts";
+import type { Account, GuildId } from "../ids.ts";
+import type { Step } from "../model.ts";
+import type { Outcome } from "../target.ts";
 import { judge, type Reach } from "./refusals.ts";
 import type { Answer, DiscordRest } from "./rest.ts";
 

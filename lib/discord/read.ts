@@ -1,16 +1,8 @@
 /** From what Discord shows to the state of each place. */
 import type { DiscordConfig } from "../config/shape.ts";
 import type { Log } from "../log.ts";
-import {
-  type Account,
-  type DiscordUserId,
-  parseDiscordUserId,
-  type Place,
-  type PlaceId,
-  type PlaceState,
-  type Reason,
-  type Standing,
-} from "../model.ts";
+import { type Account, type DiscordUserId, parseDiscordUserId, type PlaceId } from "../ids.ts";
+import type { Place, PlaceState, Reason, Standing } from "../model.ts";
 import {
   fetchGuild,
   fetchMember,

@@ -1,6 +1,7 @@
 /** What Discord's refusals of a step mean: whose fault it is, what to say, and what need not be asked again. */
 import { RESTJSONErrorCodes } from "discord.js";
-import type { Outcome, Step, Verb } from "../model.ts";
+import type { Step, Verb } from "../model.ts";
+import type { Outcome } from "../target.ts";
 import type { Answer, Failure } from "./rest.ts";
 
 /** How much of what is left would fail alike: this verb in this place, the place, or all places. */

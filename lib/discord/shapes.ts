@@ -1,6 +1,6 @@
 /** What we need of Discord's answers; everything else in them is let through unread. */
 import { z } from "zod";
-import { parseDiscordUserId, type DiscordUserId } from "../model.ts";
+import { parseDiscordUserId, type DiscordUserId } from "../ids.ts";
 
 const snowflake = z.string().regex(/^\d{1,20}$/);
 const userId = z.custom<DiscordUserId>(

@@ -1,6 +1,7 @@
 /** Pure judgement over what was read of a server: may the bot manage a role, and who may be touched. */
 import { PermissionFlagsBits } from "discord.js";
-import { type OnExpiry, parseRoleId, type Reason, type Standing } from "../model.ts";
+import { parseRoleId } from "../ids.ts";
+import type { OnExpiry, Reason, Standing } from "../model.ts";
 import type { Guild, Member, Role } from "./guild.ts";
 
 /** The bot as a member, with what its roles let it do. */

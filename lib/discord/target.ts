@@ -1,7 +1,7 @@
 /** Discord as a target: roles of one server are the places, its members the accounts. */
 import type { DiscordConfig } from "../config/shape.ts";
 import type { Log } from "../log.ts";
-import type { Target } from "../model.ts";
+import type { Target } from "../target.ts";
 import { createPerformer, performAll } from "./perform.ts";
 import { readPlaces } from "./read.ts";
 import { openRest } from "./rest.ts";

@@ -2,7 +2,8 @@
 import type { FanvueConfig } from "../config/shape.ts";
 import { openHttp } from "../http.ts";
 import type { Log } from "../log.ts";
-import type { FanId, Follower, Known, ListKey, ListMembers, ListRef, Subscriber } from "../model.ts";
+import type { FanId, ListKey } from "../ids.ts";
+import type { Follower, Known, ListMembers, ListRef, Subscriber } from "../model.ts";
 import { type FanvueUser, type Memory, openApi, type Prefix } from "./api.ts";
 import {
   type EarningsAsk,

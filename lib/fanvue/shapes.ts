@@ -3,7 +3,8 @@
  * The API is documented at https://api.fanvue.com/docs/api-reference/overview
  */
 import { z } from "zod";
-import { type ContentId, type FanId, type Known, parseContentId, parseFanId } from "../model.ts";
+import { type ContentId, type FanId, parseContentId, parseFanId } from "../ids.ts";
+import type { Known } from "../model.ts";
 
 const fanId = z.string().transform((text, context): FanId => {
   const id = parseFanId(text);

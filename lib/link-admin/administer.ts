@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { loadLinksFile } from "../config/address-book.ts";
 import type { Database, Sql } from "../db.ts";
 import { BadInputError } from "../errors.ts";
-import type { FanId } from "../model.ts";
+import type { FanId } from "../ids.ts";
 import { dayOf } from "../rules.ts";
 import {
   addLink,

@@ -2,7 +2,8 @@
 import { stringify } from "yaml";
 import { loadAddressBooks } from "../config/address-book.ts";
 import type { Database } from "../db.ts";
-import { compareIds, type Link } from "../model.ts";
+import { compareIds } from "../ids.ts";
+import type { Link } from "../model.ts";
 import { dayOf } from "../rules.ts";
 import { type Block, loadBlocks, loadBookLinks, loadStoredLinks } from "../store/links.ts";
 import { resolveLinks } from "../want.ts";

@@ -8,7 +8,7 @@ import {
   parseFanId,
   parseMxid,
   type Platform,
-} from "../model.ts";
+} from "../ids.ts";
 import { nearest } from "../nearest.ts";
 
 /** An account and the platform that its form tells. */

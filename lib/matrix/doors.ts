@@ -1,5 +1,6 @@
 /** Doors of a room that let people in past the rules of its place. Each is a sentence with its remedy. Pure. */
-import type { Place, RoomId } from "../model.ts";
+import type { RoomId } from "../ids.ts";
+import type { Place } from "../model.ts";
 import { newestKnownVersion, versionNumber, type Power } from "./power.ts";
 import { moderatorLevel, type Room } from "./room.ts";
 

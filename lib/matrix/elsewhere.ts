@@ -1,5 +1,6 @@
 /** Members of other homeservers. */
-import type { Mxid, Step } from "../model.ts";
+import type { Mxid } from "../ids.ts";
+import type { Step } from "../model.ts";
 
 export const serverOf = (account: string): string => account.slice(account.indexOf(":") + 1);
 

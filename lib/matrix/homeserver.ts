@@ -3,7 +3,7 @@ import { createClient } from "matrix-js-sdk";
 import type { z } from "zod";
 import type { MatrixConfig } from "../config/shape.ts";
 import type { Log } from "../log.ts";
-import type { Account, RoomAlias, RoomId } from "../model.ts";
+import type { Account, RoomAlias, RoomId } from "../ids.ts";
 import { scrub } from "../scrub.ts";
 import { directoryAnswer, stateAnswer, whoamiAnswer, type StateEvent } from "./shapes.ts";
 import { createTransport } from "./transport.ts";

@@ -5,7 +5,8 @@
  * that met it waits, and the next one of its lane (one verb in one room) is tried alone. If that one is limited, too, it
  * is the room or the bot, and the lane waits; if it passes, it was the first one's own limit.
  */
-import type { Account, Step } from "../model.ts";
+import type { Account } from "../ids.ts";
+import type { Step } from "../model.ts";
 
 /** A step that was handed to us and has not started yet, or waits to start again. */
 export interface Waiting {

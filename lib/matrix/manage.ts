@@ -1,5 +1,6 @@
 /** Why the bot cannot manage a room, in words with a remedy. Pure. */
-import type { Mxid, Place, Reason } from "../model.ts";
+import type { Mxid } from "../ids.ts";
+import type { Place, Reason } from "../model.ts";
 import type { Power } from "./power.ts";
 import { moderatorLevel, type Room } from "./room.ts";
 

@@ -1,5 +1,7 @@
 /** One step at the homeserver, and what its answer means for the journal. */
-import type { Mxid, Outcome, PlaceId, Reason, RoomId, Standing, Step } from "../model.ts";
+import type { Mxid, PlaceId, RoomId } from "../ids.ts";
+import type { Reason, Standing, Step } from "../model.ts";
+import type { Outcome } from "../target.ts";
 import { needsAnotherServer, serverOf } from "./elsewhere.ts";
 import type { Homeserver } from "./homeserver.ts";
 import { deedsIn, hindrance, notJoined } from "./manage.ts";

@@ -1,14 +1,6 @@
 /** Reads rooms and spaces as places: one request per room, however many places it matters to. */
-import {
-  parseRoomAlias,
-  parseRoomId,
-  type Mxid,
-  type Place,
-  type PlaceState,
-  type ReadablePlace,
-  type Reason,
-  type RoomId,
-} from "../model.ts";
+import { parseRoomAlias, parseRoomId, type Mxid, type RoomId } from "../ids.ts";
+import type { Place, PlaceState, ReadablePlace, Reason } from "../model.ts";
 import { openDoors, type Guarded } from "./doors.ts";
 import type { Homeserver } from "./homeserver.ts";
 import { deedsIn, hindrance, notJoined } from "./manage.ts";

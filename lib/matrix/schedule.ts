@@ -1,5 +1,6 @@
 /** Carries steps out several at once; those that a limit makes wait do not hold up the rest. */
-import type { Outcome, Step } from "../model.ts";
+import type { Step } from "../model.ts";
+import type { Outcome } from "../target.ts";
 import { createLanes, type Lanes, type Waiting } from "./lanes.ts";
 import { createMailbox } from "./mailbox.ts";
 

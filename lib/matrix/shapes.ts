@@ -1,6 +1,6 @@
 /** The JSON of the homeserver that we rely on; anything beside it is tolerated and dropped. */
 import { z } from "zod";
-import { parseMxid, parseRoomId, type Mxid, type RoomId } from "../model.ts";
+import { parseMxid, parseRoomId, type Mxid, type RoomId } from "../ids.ts";
 
 const content = z.record(z.string(), z.unknown());
 

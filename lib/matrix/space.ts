@@ -1,5 +1,6 @@
 /** The rooms that go with a space: which of its members are there because of it. Pure. */
-import type { Mxid, Place, RoomId, SpaceRoom } from "../model.ts";
+import type { Mxid, RoomId } from "../ids.ts";
+import type { Place, SpaceRoom } from "../model.ts";
 import { openDoors, type Guarded } from "./doors.ts";
 import { hindrance } from "./manage.ts";
 import { placeIdOf, type Room } from "./room.ts";

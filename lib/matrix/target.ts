@@ -2,7 +2,9 @@
 import type { MatrixConfig } from "../config/shape.ts";
 import { PlatformError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { parseRoomId, type RoomId, type Step, type Target } from "../model.ts";
+import { parseRoomId, type RoomId } from "../ids.ts";
+import type { Step } from "../model.ts";
+import type { Target } from "../target.ts";
 import { needsAnotherServer } from "./elsewhere.ts";
 import { openHomeserver, type Homeserver } from "./homeserver.ts";
 import { createAttempt } from "./perform.ts";

@@ -1,9 +1,8 @@
 /** What was read again just before removals decides which of the candidates go. */
+import type { Account, FanId } from "../ids.ts";
 import type {
-  Account,
   Evidence,
   Facts,
-  FanId,
   Grant,
   Observations,
   Place,

@@ -1,8 +1,8 @@
 /** From what is wanted and what is there to the steps between them. */
+import { compareIds, type Account, type FanId } from "../ids.ts";
 import {
-  compareIds,
-  type Account,
-  type FanId,
+  isIn,
+  isOurs,
   type Grant,
   type Observations,
   type Place,
@@ -122,7 +122,6 @@ function withRooms(draft: Draft, rooms: readonly SpaceRoom[]): Draft {
   return { ...draft, steps: [...own, ...steps], skips: [...draft.skips, ...skips] };
 }
 
-const isIn = (standing: Standing): boolean => standing.is === "in" || standing.is === "invited";
 const mayBeIn = (standing: Standing): boolean => isIn(standing) || standing.is === "unknown";
 
 const byAccount = (a: { account: Account }, b: { account: Account }) => compareIds(a.account, b.account);
@@ -212,8 +211,6 @@ const moves: Record<Move, (it: Case) => void> = {
 function skip({ draft, account }: Case, why: Skip["why"], because: string): void {
   draft.skips.push({ place: draft.place, account, why, because });
 }
-
-const isOurs = (grant: Grant | undefined): grant is Grant => grant !== undefined && grant.origin !== "found";
 
 /** Adopts, remembers by which rules, and ends a lapse. */
 function entitled({ draft, account, fans, verdict, grant }: Case): void {

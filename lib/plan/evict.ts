@@ -1,14 +1,6 @@
 /** Which removals become evictions, and the order of a plan. */
-import {
-  compareIds,
-  type Account,
-  type Grant,
-  type Place,
-  type Skip,
-  type Step,
-  type Verb,
-  type Want,
-} from "../model.ts";
+import { compareIds, type Account } from "../ids.ts";
+import type { Grant, Place, Skip, Step, Verb, Want } from "../model.ts";
 
 const verbRank: Record<Verb, number> = { grant: 0, revoke: 1, evict: 2 };
 

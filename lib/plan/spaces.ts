@@ -1,19 +1,17 @@
 /** Places that open to the members of others: who gets in that way, and whom to take out of the rooms of a space. */
-import type {
-  Account,
-  FanId,
-  Grant,
-  Place,
-  PlaceId,
-  PlaceMemory,
-  PlaceState,
-  ReadablePlace,
-  Skip,
-  SpaceRoom,
-  Standing,
-  Step,
-  Want,
-  Wish,
+import type { Account, FanId, PlaceId } from "../ids.ts";
+import {
+  isIn,
+  type Grant,
+  type Place,
+  type PlaceMemory,
+  type PlaceState,
+  type ReadablePlace,
+  type Skip,
+  type SpaceRoom,
+  type Step,
+  type Want,
+  type Wish,
 } from "../model.ts";
 
 /** All configured places and what is known of them. */
@@ -42,8 +40,6 @@ export function placesById({ want, have, memories }: Pick<Ground, "want" | "have
 
 const readable = (state: PlaceState | undefined): ReadablePlace | undefined =>
   state === undefined || "unreadable" in state ? undefined : state;
-
-const isIn = (standing: Standing | undefined): boolean => standing?.is === "in" || standing?.is === "invited";
 
 /** Whoever has no link to a fan, or none any more, and nothing of ours in the place. A link that vanished is unknown. */
 export const isStranger = (wish: Wish | undefined, grant: Grant | undefined): boolean =>

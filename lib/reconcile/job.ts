@@ -4,7 +4,9 @@ import type { Database } from "../db.ts";
 import type { Fanvue } from "../fanvue/client.ts";
 import type { LockName } from "../lock.ts";
 import type { Log, Progress } from "../log.ts";
-import type { FanId, Place, Platform, Target } from "../model.ts";
+import type { FanId, Platform } from "../ids.ts";
+import type { Place } from "../model.ts";
+import type { Target } from "../target.ts";
 import type { Run } from "../report/run.ts";
 
 export interface Job {

@@ -1,7 +1,8 @@
 /** The links as database and address books tell them now. */
 import { checkBooks, loadAddressBooks, type AddressBooks } from "../config/address-book.ts";
 import type { Sql } from "../db.ts";
-import type { Account, Platform, Step } from "../model.ts";
+import type { Account, Platform } from "../ids.ts";
+import type { Step } from "../model.ts";
 import { loadBlocks, loadBookLinks, loadBooks, loadLinksVersion, loadStoredLinks } from "../store/links.ts";
 import { lastLook, type ResolvedLinks, resolveLinks } from "../want.ts";
 import type { Job } from "./job.ts";

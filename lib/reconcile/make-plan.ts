@@ -3,18 +3,8 @@ import { createHash } from "node:crypto";
 import type { Sql } from "../db.ts";
 import { BadInputError } from "../errors.ts";
 import { guard, type Guarded, type GuardGiven, heldIsNew } from "../guard.ts";
-import type {
-  Account,
-  FanId,
-  Grant,
-  Place,
-  PlaceId,
-  PlaceMemory,
-  PlaceState,
-  Plan,
-  Step,
-  Want,
-} from "../model.ts";
+import type { Account, FanId, PlaceId } from "../ids.ts";
+import type { Grant, Place, PlaceMemory, PlaceState, Plan, Step, Want } from "../model.ts";
 import {
   type Confirmed,
   confirmRemovals,

@@ -1,6 +1,7 @@
 /** A run as its report is to tell it. */
 import type { Applied } from "../apply.ts";
-import type { FanId, Known } from "../model.ts";
+import type { FanId } from "../ids.ts";
+import type { Known } from "../model.ts";
 import type { Run } from "../report/run.ts";
 import type { Job } from "./job.ts";
 import type { Planned } from "./make-plan.ts";

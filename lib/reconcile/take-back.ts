@@ -1,7 +1,8 @@
 /** The plan that takes back, at the operator's word, what was given in a place that is no longer configured. */
 import type { Sql } from "../db.ts";
 import { BadInputError } from "../errors.ts";
-import type { Account, Place, PlaceId, PlaceMemory, PlaceState, Step, Verdict, Wish } from "../model.ts";
+import type { Account, PlaceId } from "../ids.ts";
+import type { Place, PlaceMemory, PlaceState, Step, Verdict, Wish } from "../model.ts";
 import { diff } from "../plan/diff.ts";
 import { loadForeignGrants, loadPlaceMemory } from "../store/places.ts";
 import type { Job } from "./job.ts";

@@ -1,5 +1,6 @@
 /** A run in words, for a terminal. */
-import type { Account, FanId, Grant, Place, PlaceState, ReadablePlace, Skip, Step } from "../model.ts";
+import type { Account, FanId } from "../ids.ts";
+import type { Grant, Place, PlaceState, ReadablePlace, Skip, Step } from "../model.ts";
 import { dayOf } from "../rules.ts";
 import { resultsOf, type Run, type StepResult } from "./run.ts";
 

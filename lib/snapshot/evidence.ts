@@ -1,15 +1,7 @@
 /** What is read again just before removals, and what is read for one fan alone. */
 import type { Fanvue } from "../fanvue/client.ts";
-import type {
-  Evidence,
-  FanId,
-  Follower,
-  Known,
-  ListKey,
-  ListMembers,
-  ListRef,
-  Subscriber,
-} from "../model.ts";
+import type { FanId, ListKey } from "../ids.ts";
+import type { Evidence, Follower, Known, ListMembers, ListRef, Subscriber } from "../model.ts";
 
 export interface EvidenceAsk {
   readonly fanvue: Fanvue;

@@ -1,5 +1,6 @@
 /** Which parts of Fanvue's data the rules of all places ask for. */
-import { compareIds, listKey, type ListKey, type ListRef, type Place } from "../model.ts";
+import { compareIds, type ListKey } from "../ids.ts";
+import { listKey, type ListRef, type Place } from "../model.ts";
 
 export interface Needs {
   readonly subscribers: boolean;

@@ -11,7 +11,7 @@ import type {
   PlaceId,
   Platform,
   TargetName,
-} from "../model.ts";
+} from "../ids.ts";
 
 export function text(row: Row, column: string): string {
   const value = row[column];

@@ -1,30 +1,10 @@
 /** Removals that wait for approval, as they were shown, under their hash. */
 import { z } from "zod";
 import type { Row, Sql } from "../db.ts";
-import type {
-  Account,
-  ContentId,
-  FanId,
-  Held,
-  ListId,
-  Place,
-  PlaceId,
-  Rule,
-  SourceSize,
-  Step,
-  TargetName,
-} from "../model.ts";
+import type { Account, ContentId, FanId, ListId, PlaceId, TargetName } from "../ids.ts";
+import type { Accepts, Held, Place, Rule, Step } from "../model.ts";
 import { integer, targets, text } from "./columns.ts";
 
-/** What an approval accepts beside the removals: rules as they were then, and sizes of sources. */
-export interface Accepts {
-  readonly rules: readonly {
-    readonly configuredId: string;
-    readonly placeId: PlaceId;
-    readonly hash: string;
-  }[];
-  readonly sizes: readonly SourceSize[];
-}
 export interface StoredHeld {
   readonly held: Held;
   readonly accepts: Accepts;

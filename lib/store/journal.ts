@@ -3,7 +3,9 @@
  * from it: a grant is ours from the moment it is planned, and stops being ours when its removal is done.
  */
 import type { Row, Sql } from "../db.ts";
-import type { Account, FanId, Outcome, PlaceId, Step, TargetName, Verb } from "../model.ts";
+import type { Account, FanId, PlaceId, TargetName } from "../ids.ts";
+import type { Step, Verb } from "../model.ts";
+import type { Outcome } from "../target.ts";
 import {
   accountIn,
   asFlag,

@@ -1,7 +1,7 @@
 /** Who is who: links that fans proved or the operator entered, blocks, and what stood in the address books. */
 import { basename } from "node:path";
 import type { Sql } from "../db.ts";
-import type { DiscordUserId, FanId, Mxid, Platform } from "../model.ts";
+import type { DiscordUserId, FanId, Mxid, Platform } from "../ids.ts";
 import { fanIn, integer, linkedAccountIn, optionalFanIn, platformIn, text } from "./columns.ts";
 
 /** fan ↔ account. */

@@ -1,6 +1,7 @@
 /** What is ours: the grants on record, and how they begin and end. */
 import type { Row, Sql } from "../db.ts";
-import type { Account, FanId, Grant, PlaceId, TargetName } from "../model.ts";
+import type { Account, FanId, PlaceId, TargetName } from "../ids.ts";
+import { isOurs, type Grant } from "../model.ts";
 import { accountIn, asFlag, fansIn, flag, integer, placeIdIn, text, textsIn, union } from "./columns.ts";
 
 /** An account in a place. */
@@ -32,9 +33,6 @@ function loadGrant(sql: Sql, seat: Seat): Grant | undefined {
   const row = sql.get("SELECT * FROM grants WHERE target = ? AND place_id = ? AND account = ?", seatOf(seat));
   return row && grantIn(row);
 }
-
-/** Who was found in a place is on record, but not ours. */
-const isOurs = (grant: Grant | undefined): grant is Grant => grant !== undefined && grant.origin !== "found";
 
 const originOf = (word: string): Grant["origin"] =>
   word === "granted" || word === "adopted" ? word : "found";

@@ -1,15 +1,7 @@
 /** What is remembered of each place between runs. */
 import type { Sql } from "../db.ts";
-import type {
-  Account,
-  Departure,
-  Grant,
-  Observations,
-  PlaceId,
-  PlaceMemory,
-  Refusal,
-  TargetName,
-} from "../model.ts";
+import type { Account, PlaceId, TargetName } from "../ids.ts";
+import type { Departure, Grant, Observations, PlaceMemory, Refusal } from "../model.ts";
 import { accountIn, integer, optionalInteger, placeIdIn, text } from "./columns.ts";
 import { addBasis, grantIn, saveGrant, saveLoss, type Seat } from "./ownership.ts";
 

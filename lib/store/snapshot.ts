@@ -1,6 +1,7 @@
 /** The newest snapshot of Fanvue, replaced whole, and the insights that are worth keeping. */
 import type { Row, Sql } from "../db.ts";
-import type { FanId, Follower, Insight, ListKey, ListMembers, Subscriber } from "../model.ts";
+import type { FanId, ListKey } from "../ids.ts";
+import type { Follower, Insight, ListMembers, Subscriber } from "../model.ts";
 import {
   asFlag,
   fanIn,

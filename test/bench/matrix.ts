@@ -2,7 +2,8 @@
 import pino from "pino";
 
 import { openMatrix } from "../../lib/matrix/target.ts";
-import { parseMxid, type Place } from "../../lib/model.ts";
+import { parseMxid } from "../../lib/ids.ts";
+import type { Place } from "../../lib/model.ts";
 import { startMatrix, type MatrixSandbox } from "../sandbox/matrix.ts";
 import { numberText } from "./table.ts";
 

@@ -1,19 +1,16 @@
 /** What Fanvue says, as cases write it: only what matters is written, all else is an ordinary fan's. */
 import { z } from "zod";
-import {
-  parseContentId,
-  type ContentId,
-  type Evidence,
-  type Facts,
-  type FanId,
-  type Follower,
-  type Insight,
-  type Known,
-  type ListKey,
-  type ListMembers,
-  type Subscriber,
-  type Unlock,
-  type Verdict,
+import { parseContentId, type ContentId, type FanId, type ListKey } from "../../lib/ids.ts";
+import type {
+  Evidence,
+  Facts,
+  Follower,
+  Insight,
+  Known,
+  ListMembers,
+  Subscriber,
+  Unlock,
+  Verdict,
 } from "../../lib/model.ts";
 import { fanOf, nameOfFan, time } from "./load.ts";
 

@@ -3,15 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
+import type { Account, FanId, PlaceId, RoleId } from "../../lib/ids.ts";
 import type {
-  Account,
-  FanId,
   Grant,
   Place,
-  PlaceId,
   PlaceMemory,
   PlaceState,
-  RoleId,
   Rule,
   SpaceRoom,
   Standing,
@@ -19,7 +16,7 @@ import type {
   Verdict,
   Want,
 } from "../../lib/model.ts";
-import { parseContentId, parseFanId, parseListId, parseMxid, type Mxid } from "../../lib/model.ts";
+import { parseContentId, parseFanId, parseListId, parseMxid, type Mxid } from "../../lib/ids.ts";
 import { rulesHash } from "../../lib/rules.ts";
 
 export interface Case<T> {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it, type TestContext } from "node:test";
 
-import type { Platform } from "../../lib/model.ts";
+import type { Platform } from "../../lib/ids.ts";
 import { noLimits, startSynced, type Kind, type Peopled } from "../installation.ts";
 import type { Generation } from "../sandbox/fanvue-pages.ts";
 import type { Fault } from "../sandbox/server.ts";

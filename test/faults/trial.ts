@@ -1,7 +1,7 @@
 /** One fault on cue, one run, and who lost what by it. */
 import assert from "node:assert/strict";
 
-import type { Platform } from "../../lib/model.ts";
+import type { Platform } from "../../lib/ids.ts";
 import { kinds, type Peopled } from "../installation.ts";
 import { syncInProcess, type Ending } from "../in-process.ts";
 import type { Generation } from "../sandbox/fanvue-pages.ts";

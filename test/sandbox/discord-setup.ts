@@ -3,20 +3,9 @@ import { setImmediate } from "node:timers/promises";
 import pino from "pino";
 import type { DiscordConfig } from "../../lib/config/shape.ts";
 import { openDiscord } from "../../lib/discord/target.ts";
-import {
-  type Account,
-  type OnExpiry,
-  type Outcome,
-  parseDiscordUserId,
-  parseGuildId,
-  type Place,
-  type PlaceId,
-  type PlaceState,
-  type ReadablePlace,
-  type Step,
-  type Target,
-  type Verb,
-} from "../../lib/model.ts";
+import { type Account, parseDiscordUserId, parseGuildId, type PlaceId } from "../../lib/ids.ts";
+import type { OnExpiry, Place, PlaceState, ReadablePlace, Step, Verb } from "../../lib/model.ts";
+import type { Outcome, Target } from "../../lib/target.ts";
 import { type DiscordSandbox, startDiscord } from "./discord.ts";
 import { addMember, addRole, roleIdAt, userIdAt } from "./discord-world.ts";
 

@@ -5,19 +5,9 @@ import pino from "pino";
 import type { MatrixConfig } from "../../lib/config/shape.ts";
 import { openMatrix } from "../../lib/matrix/target.ts";
 import type { Times } from "../../lib/matrix/times.ts";
-import {
-  parseMxid,
-  type Mxid,
-  type Outcome,
-  type Place,
-  type PlaceId,
-  type PlaceState,
-  type ReadablePlace,
-  type Reason,
-  type Step,
-  type Target,
-  type Verb,
-} from "../../lib/model.ts";
+import { parseMxid, type Mxid, type PlaceId } from "../../lib/ids.ts";
+import type { Place, PlaceState, ReadablePlace, Reason, Step, Verb } from "../../lib/model.ts";
+import type { Outcome, Target } from "../../lib/target.ts";
 import { startMatrix, type MatrixSandbox } from "./matrix.ts";
 import type { MatrixWorld, NewRoom } from "./matrix-world.ts";
 

@@ -1,0 +1,35 @@
+/** What a platform that holds places can do: read them whole, and carry steps out. */
+import type { Account, TargetName } from "./ids.ts";
+import type { Place, PlaceState, Step, Verb } from "./model.ts";
+
+export type Outcome =
+  | { readonly step: Step; readonly result: "done" }
+  /** The member's own doing or state (invite blocked, guilds full, banned): remembered, no failure after the first report. */
+  | { readonly step: Step; readonly result: "refused"; readonly code: string; readonly sentence: string }
+  /** `blame`: "service" and "us" count towards ending the run; "place" and "member" don't. */
+  | {
+      readonly step: Step;
+      readonly result: "failed";
+      readonly blame: "service" | "us" | "place" | "member";
+      readonly sentence: string;
+    }
+  /** No longer wanted when its turn came: the link fell, a later reading says yes, or the run was ended. */
+  | { readonly step: Step; readonly result: "dropped"; readonly sentence: string };
+
+/** A platform that holds places. */
+export interface Target {
+  readonly name: TargetName;
+  /** Config that asks for another verb is refused at load. */
+  readonly supports: ReadonlySet<Verb>;
+  /** Whether an OnExpiry may be used follows from `supports`. Reads the places whole; `linked` are the accounts of which a standing is needed. */
+  read(places: readonly Place[], linked: ReadonlySet<Account>): Promise<ReadonlyMap<Place, PlaceState>>;
+  /**
+   * Carries steps out, pulling each when it can start it (so that the last look at a link happens just before).
+   * Twice is the same as once. One outcome per step, in any order. Throws only for what ends the run.
+   */
+  perform(steps: AsyncIterable<Step>): AsyncIterable<Outcome>;
+  /** Requests sent so far. */
+  requests(): number;
+  /** Our clock minus the platform's `Date` header, in ms; undefined before the first answer. */
+  clockSkewMs(): number | undefined;
+}
