@@ -3,9 +3,17 @@ import { setImmediate } from "node:timers/promises";
 import pino from "pino";
 import type { DiscordConfig } from "../../lib/config/shape.ts";
 import { openDiscord } from "../../lib/discord/target.ts";
-import { type Account, parseDiscordUserId, parseGuildId, type PlaceId } from "../../lib/ids.ts";
+import {
+  type Account,
+  type DiscordUserId,
+  parseDiscordUserId,
+  parseGuildId,
+  type PlaceId,
+} from "../../lib/ids.ts";
+import type { Logins } from "../../lib/logins.ts";
 import type { OnExpiry, Place, PlaceState, ReadablePlace, Step, Verb } from "../../lib/model.ts";
 import type { Outcome, Target } from "../../lib/target.ts";
+import { discordDescription } from "./discord-description.ts";
 import { type DiscordSandbox, startDiscord } from "./discord.ts";
 import { addMember, addRole, roleIdAt, userIdAt } from "./discord-world.ts";
 
@@ -13,9 +21,11 @@ interface TestLike {
   after(fn: () => void | Promise<void>): void;
 }
 
+const description = discordDescription();
+
 /** Starts Discord for one test and stops it after it. */
 export async function discordFor(test: TestLike): Promise<DiscordSandbox> {
-  const discord = await startDiscord();
+  const discord = await startDiscord({ description });
   test.after(() => discord.stop());
   return discord;
 }
@@ -32,8 +42,8 @@ export async function serverWithFans(test: TestLike, fans: number): Promise<Disc
   return discord;
 }
 
-export const account = (index: number): Account => accountOf(userIdAt(index));
-export function accountOf(id: string): Account {
+export const account = (index: number): DiscordUserId => accountOf(userIdAt(index));
+export function accountOf(id: string): DiscordUserId {
   const parsed = parseDiscordUserId(id);
   if (parsed === undefined) throw new Error(`${id} is no user id`);
   return parsed;
@@ -71,17 +81,19 @@ export function configOf(
 export interface OpenOptions extends Partial<DiscordConfig> {
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
+  readonly logins?: Logins;
 }
 
 export function openTarget(
   discord: DiscordSandbox,
   places: readonly Place[],
-  { signal = new AbortController().signal, timeoutMs = 2000, ...config }: OpenOptions = {},
+  { signal = new AbortController().signal, timeoutMs = 2000, logins, ...config }: OpenOptions = {},
 ): Target {
   return openDiscord(configOf(discord, places, config), {
     log: pino({ level: "silent" }),
     signal,
     timeoutMs,
+    ...(logins === undefined ? {} : { logins }),
   });
 }
 

@@ -1,6 +1,7 @@
 /** The stand-in's OAuth server: /oauth2/auth and /oauth2/token, as strict as Fanvue's. */
 import { createHash, randomBytes } from "node:crypto";
 
+import { type Consent, consentPage, consentRequest, cookieOf, sendBack } from "./consent-page.ts";
 import type { FanvueWorld } from "./fanvue-world.ts";
 import type { Reply, SandboxRequest } from "./server.ts";
 
@@ -15,13 +16,6 @@ export interface FanvueApp {
   clientSecret: string;
   readonly redirectUris: string[];
   readonly scopes: string[];
-}
-
-/** What the person at the browser does on Fanvue's page. Changed by tests at will. */
-export interface Consent {
-  /** Uuid of who is logged in: the creator, or a fan. A cookie `fanvue_user=UUID` at the auth server outranks it. */
-  user: string;
-  deny: boolean;
 }
 
 export interface IssuedToken {
@@ -238,12 +232,6 @@ function tokenEndpoint(desk: Desk, request: SandboxRequest): Reply {
   return oauthError(400, "unsupported_grant_type", `grant_type ${grant ?? "(none)"} is not supported.`);
 }
 
-function redirect(to: string, parameters: Readonly<Record<string, string>>): Reply {
-  const url = new URL(to);
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
-  return { status: 303, headers: { location: url.href, "cache-control": "no-store" } };
-}
-
 /** What is wrong with a request for authorization, as `[error, description]`. */
 function authorizationFault(app: FanvueApp, query: URLSearchParams): readonly [string, string] | undefined {
   const unknown = scopesOf(query).filter((scope) => !app.scopes.includes(scope));
@@ -261,37 +249,52 @@ function authorizationFault(app: FanvueApp, query: URLSearchParams): readonly [s
 const scopesOf = (query: URLSearchParams) =>
   (query.get("scope") ?? "").split(" ").filter((scope) => scope !== "");
 
-function userOf(desk: Desk, request: SandboxRequest): string {
-  const [, cookie] = /(?:^|;\s*)fanvue_user=([0-9a-f-]{36})/.exec(request.headers["cookie"] ?? "") ?? [];
-  return cookie ?? desk.consent.user;
-}
+/** Uuid of who is logged in: the creator, or a fan. A cookie `fanvue_user=UUID` at the auth server decides, if there is one. */
+const userOf = ({ consent }: Desk, { headers }: SandboxRequest) =>
+  cookieOf(headers, "fanvue_user") ?? consent.user;
 
-/** A person would see a page here; the stand-in answers for them at once. */
+const nameOf = ({ creator, fans }: FanvueWorld, user: string) =>
+  (user === creator.uuid ? creator : fans.get(user))?.displayName ?? user;
+
+const authorizationPath = "/oauth2/auth";
+
+/** Asks the person on a page, where consent is given on one; otherwise answers for them at once. */
 function authorizationEndpoint(desk: Desk, request: SandboxRequest): Reply {
-  const { query } = request;
-  const redirectUri = query.get("redirect_uri") ?? "";
-  if (query.get("client_id") !== desk.app.clientId)
+  const { asked, answer } = consentRequest(request, desk.consent);
+  const redirectUri = asked.get("redirect_uri") ?? "";
+  if (asked.get("client_id") !== desk.app.clientId)
     return oauthError(401, "invalid_client", "The requested OAuth 2.0 client does not exist.");
   if (!desk.app.redirectUris.includes(redirectUri))
     return oauthError(400, "invalid_request", "redirect_uri does not match a registered one.");
 
-  const state = query.get("state") ?? "";
+  const state = asked.get("state") ?? "";
   const refuse = (error: string, error_description: string) =>
-    redirect(redirectUri, { error, error_description, state });
-  const fault = authorizationFault(desk.app, query);
+    sendBack(303, redirectUri, { error, error_description, state });
+  const fault = authorizationFault(desk.app, asked);
   if (fault !== undefined) return refuse(...fault);
-  if (desk.consent.deny) return refuse("access_denied", "The resource owner denied the request.");
+  if (answer === "deny") return refuse("access_denied", "The resource owner denied the request.");
 
-  const scopes = scopesOf(query);
+  const scopes = scopesOf(asked);
+  const user = userOf(desk, request);
+  if (answer === undefined)
+    return consentPage({
+      service: "Fanvue",
+      app: desk.app.clientId,
+      user: nameOf(desk.world, user),
+      scopes,
+      action: authorizationPath,
+      asked,
+    });
+
   const code = secret("code");
   desk.books.codes.set(code, {
-    chain: { user: userOf(desk, request), scopes, revoked: false },
+    chain: { user, scopes, revoked: false },
     redirectUri,
-    challenge: query.get("code_challenge") ?? "",
+    challenge: asked.get("code_challenge") ?? "",
     expiresAtMs: desk.world.now() + codeMs,
     used: false,
   });
-  return redirect(redirectUri, { code, scope: scopes.join(" "), state });
+  return sendBack(303, redirectUri, { code, scope: scopes.join(" "), state });
 }
 
 /** The auth server of one app; state lives as long as the object. */
@@ -301,7 +304,8 @@ export function createAuth(app: FanvueApp, world: FanvueWorld, consent: Consent)
     tokens: desk.books,
     handle(request) {
       const asked = `${request.method} ${request.path}`;
-      if (asked === "GET /oauth2/auth") return authorizationEndpoint(desk, request);
+      if (asked === `GET ${authorizationPath}` || asked === `POST ${authorizationPath}`)
+        return authorizationEndpoint(desk, request);
       if (asked === "POST /oauth2/token") return tokenEndpoint(desk, request);
       return oauthError(404, "not_found", `There is no ${asked}.`);
     },

@@ -42,6 +42,9 @@ export function chatEndpoints(world: FanvueWorld): Endpoint[] {
     return fan;
   }
 
+  const opened = new Set<string>();
+  const hasChat = (uuid: string) => opened.has(uuid) || world.messages.some(({ fan }) => fan === uuid);
+
   return [
     {
       on: "POST /chats",
@@ -49,7 +52,7 @@ export function chatEndpoints(world: FanvueWorld): Endpoint[] {
       answer({ request }) {
         const body = newChat.safeParse(request.json);
         if (!body.success) throw new BadRequest({ errors: ["userUuid must be a UUID"] });
-        contactable(pathUuid(body.data.userUuid));
+        opened.add(contactable(pathUuid(body.data.userUuid)).uuid);
         return { status: 201, body: { message: "Chat created" } };
       },
     },
@@ -63,7 +66,9 @@ export function chatEndpoints(world: FanvueWorld): Endpoint[] {
         const { text, mediaUuids, price, templateUuid } = body.data;
         const isEmpty = (text ?? templateUuid ?? undefined) === undefined && mediaUuids.length === 0;
         if (isEmpty) throw new BadRequest({ message: "Message must have text or media" });
-        const sent = world.sendToFan(contactable(uuid), text ?? null, price ?? null);
+        const fan = contactable(uuid);
+        if (!hasChat(uuid)) return notFound("Chat not found");
+        const sent = world.sendToFan(fan, text ?? null, price ?? null);
         return { status: 201, body: { messageUuid: sent.uuid } };
       },
     },

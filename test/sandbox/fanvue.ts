@@ -2,14 +2,9 @@
  * A stand-in for Fanvue on loopback: its OAuth server and its API, `/v1` and unprefixed at once, over a small world
  * that tests change. It answers with the real service's status codes and bodies, keeps its limits, and fails on cue.
  */
+import type { Consent } from "./consent-page.ts";
 import { createApi, type FanvueQuirks } from "./fanvue-api.ts";
-import {
-  createAuth,
-  type Consent,
-  type FanvueApp,
-  type IssuedToken,
-  type TokenStore,
-} from "./fanvue-auth.ts";
+import { createAuth, type FanvueApp, type IssuedToken, type TokenStore } from "./fanvue-auth.ts";
 import type { RateLimit } from "./fanvue-rate.ts";
 import { createWorld, type FanvueWorld } from "./fanvue-world.ts";
 import { serve, type Fault, type Recorded, type Sandbox, type SandboxRequest } from "./server.ts";
@@ -43,6 +38,7 @@ export interface FanvueSandbox {
   readonly apiUrl: string;
   readonly world: FanvueWorld;
   readonly app: FanvueApp;
+  /** The cookie is `fanvue_user=UUID`, at the OAuth server. */
   readonly consent: Consent;
   readonly tokens: TokenStore;
   readonly rate: RateLimit;
@@ -68,7 +64,7 @@ export async function startFanvue(options: FanvueOptions = {}): Promise<FanvueSa
     scopes: [...fanvueScopes],
     ...options.app,
   };
-  const consent: Consent = { user: world.creator.uuid, deny: false };
+  const consent: Consent = { user: world.creator.uuid, deny: false, page: false };
   const rate: RateLimit = { limit: 200, windowMs: 60_000, ...options.rate };
   const quirks: FanvueQuirks = {
     generations: ["v1", "unprefixed"],

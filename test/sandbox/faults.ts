@@ -82,3 +82,6 @@ export const unfamiliarStatus = (): FaultKind => everyField("status", () => "on_
 
 /** No fault at all: for its `onStrike`, which lets something happen at a moment of a script's run. */
 export const passes = (): FaultKind => ({ kind: "edit", edit: (body) => body });
+
+/** Discord says that a role was given or taken, and nothing changed. */
+export const forgets = (): FaultKind => answers(204);

@@ -23,6 +23,18 @@ export interface User {
   token: string | undefined;
   /** Refuses all invitations (M_INVITE_BLOCKED). */
   blocksInvites: boolean;
+  displayName?: string;
+}
+
+/** What was said in a room. */
+export interface Message {
+  readonly room: string;
+  readonly sender: string;
+  readonly type: string;
+  readonly content: Readonly<Record<string, unknown>>;
+  /** The sender's own id of the request: the same one again says nothing new. */
+  readonly transaction: string;
+  readonly eventId: string;
 }
 
 export interface NewRoom {
@@ -52,6 +64,8 @@ export interface MatrixWorld {
   readonly rooms: Map<string, Room>;
   /** Alias to room id. */
   readonly aliases: Map<string, string>;
+  /** Oldest first. */
+  readonly messages: Message[];
   /** Set to slow invitations and kicks down, see `synapseLimits`. */
   readonly limits: MatrixLimits;
   /** Other homeservers that do not answer ours. */
@@ -219,6 +233,7 @@ export function createWorld(serverName: string, now: () => number): MatrixWorld 
     users,
     rooms,
     aliases,
+    messages: [],
     limits: {},
     deadServers: new Set(),
     muteServers: new Set(),

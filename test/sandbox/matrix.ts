@@ -1,4 +1,5 @@
 /** A stand-in for a Matrix homeserver, as far as rooms and their members go. It answers as Synapse does. */
+import { createRoom } from "./matrix-direct.ts";
 import { createLimiter, type Limiter } from "./matrix-limits.ts";
 import {
   membersOf,
@@ -72,6 +73,10 @@ const routes: readonly Route[] = [
   route("POST", "/rooms/*/unban", actOn("unban")),
   route("POST", "/rooms/*/join", actAlone("join")),
   route("POST", "/rooms/*/leave", actAlone("leave")),
+  route("POST", "/rooms/*/forget", forget),
+  route("PUT", "/rooms/*/send/*/*", say),
+  route("POST", "/createRoom", create),
+  route("GET", "/profile/*", getProfile, true),
   route("POST", "/join/*", actAlone("join")),
   route("POST", "/knock/*", actAlone("knock")),
 ];
@@ -282,4 +287,66 @@ function actAlone(action: "join" | "leave" | "knock") {
     if (refused !== undefined) return problem(refused);
     return ok(action === "leave" ? {} : { room_id: id });
   };
+}
+
+// ---- Rooms of one's own -----------------------------------------------------------------------------------------
+
+function create({ world, limiter, request, user: creator }: Call): Reply | Promise<Reply> {
+  const invite = (id: string, guest: string): MatrixRefusal | "waiting" | undefined => {
+    if (world.muteServers.has(serverOf(guest))) return "waiting";
+    const refusal = inviteRefusal(world, world.room(id), guest);
+    return refusal ?? world.change(id, { action: "invite", sender: creator, target: guest });
+  };
+  const created = createRoom({ world, limiter, creator, body: request.json, invite });
+  switch (created.is) {
+    case "room":
+      return ok({ room_id: created.id });
+    case "refused":
+      return problem(created.refusal);
+    case "limited":
+      return limited(created.waitMs, world.limits.bodyOnly);
+    case "waiting":
+      return noAnswer();
+  }
+}
+
+function say({
+  world,
+  limiter,
+  request,
+  words: [room = "", type = "", transaction = ""],
+  user,
+}: Call): Reply {
+  const found = world.rooms.get(room);
+  if (found === undefined || membershipOf(found, user) !== "join")
+    return forbidden(`User ${user} not in room ${room}`);
+  const said = world.messages.find((one) => one.sender === user && one.transaction === transaction);
+  if (said !== undefined) return ok({ event_id: said.eventId });
+  const waitMs = limiter.send(user);
+  if (waitMs !== undefined) return limited(waitMs, world.limits.bodyOnly);
+  const { json } = request;
+  if (typeof json !== "object" || json === null)
+    return problem({ status: 400, errcode: "M_NOT_JSON", error: "Content not JSON." });
+  const eventId = `$message-${String(world.messages.length + 1)}`;
+  world.messages.push({ room, sender: user, type, content: { ...json }, transaction, eventId });
+  return ok({ event_id: eventId });
+}
+
+function forget({ world, words: [id = ""], user }: Call): Reply {
+  const room = world.rooms.get(id);
+  const membership = room && membershipOf(room, user);
+  if (membership === "join" || membership === "invite") return unknown(400, `User ${user} in room ${id}`);
+  room?.stateAtDeparture.delete(user);
+  return ok({});
+}
+
+/** Of people elsewhere, their homeserver is asked. */
+function getProfile({ world, words: [user = ""] }: Call): Reply | Promise<Reply> {
+  const server = serverOf(user);
+  if (world.muteServers.has(server)) return noAnswer();
+  if (world.deadServers.has(server)) return unknown(502, "Failed to fetch profile");
+  if (server !== world.serverName) return ok({});
+  const known = world.users.get(user);
+  if (known === undefined) return notFound("Profile was not found");
+  return ok(known.displayName === undefined ? {} : { displayname: known.displayName });
 }

@@ -2,6 +2,7 @@
  * The ground of the three stand-ins: a loopback HTTP server that keeps a log of its requests and misbehaves on cue.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { text as readText } from "node:stream/consumers";
 
 export interface SandboxRequest {
@@ -66,6 +67,8 @@ export interface SandboxOptions {
   readonly now?: () => number;
   /** Default: any free one. */
   readonly port?: number;
+  /** Takes the connections that change to another protocol (WebSocket); without it they are refused. */
+  readonly upgrade?: (message: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
 function parseJson(text: string): unknown {
@@ -163,6 +166,19 @@ async function receive(message: IncomingMessage): Promise<SandboxRequest | undef
   }
 }
 
+/** Connections that change their protocol are no longer the server's own: gives a function that ends them. */
+function takeUpgrades(server: Server, take: NonNullable<SandboxOptions["upgrade"]>): () => void {
+  const taken = new Set<Duplex>();
+  server.on("upgrade", (message, socket, head) => {
+    taken.add(socket);
+    socket.once("close", () => taken.delete(socket));
+    take(message, socket, head);
+  });
+  return () => {
+    for (const socket of taken) socket.destroy();
+  };
+}
+
 async function listen(server: Server, port: number): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -214,6 +230,7 @@ export async function serve(
       if (!response.headersSent) send(response, { status: 500, body: { error: "sandbox bug" } }, {});
     });
   });
+  const endUpgraded = options.upgrade === undefined ? undefined : takeUpgrades(server, options.upgrade);
   const url = await listen(server, options.port ?? 0);
 
   return {
@@ -221,6 +238,7 @@ export async function serve(
     requests,
     faults,
     async stop() {
+      endUpgraded?.();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       if (bugs.length > 0) throw new AggregateError(bugs, "the sandbox itself failed");

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 
 import { addMember, addRole, roleIdAt, userIdAt } from "./discord-world.ts";
+import { discordDescription } from "./discord-description.ts";
 import { startDiscord, type DiscordSandbox } from "./discord.ts";
 import { dayMs, type SandboxFan, type SandboxList } from "./fanvue-world.ts";
 import { startFanvue, type FanvueSandbox } from "./fanvue.ts";
@@ -96,7 +97,7 @@ function buildRooms({ world }: MatrixSandbox, fans: readonly SandboxFan[]) {
 /** Starts the three stand-ins on free ports and peoples them. */
 export async function startTown(): Promise<Town> {
   const fanvue = await startFanvue();
-  const discord = await startDiscord();
+  const discord = await startDiscord({ description: discordDescription() });
   const matrix = await startMatrix();
   const stories = tellStories(fanvue);
   return {
