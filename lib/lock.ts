@@ -13,8 +13,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { diskTrouble, errorCode, makePrivateFolder, privateFileMode } from "./db/disk.ts";
 import type { BusyError } from "./errors.ts";
 
-/** database: its file · fanvue-token: refreshing it · the others: one run per platform. */
-export type LockName = "database" | "fanvue-token" | "discord" | "matrix" | "fanvue-lists";
+/** database: its file · fanvue-token: refreshing it · the others: one run per platform · upsell: one listener. */
+export type LockName = "database" | "fanvue-token" | "discord" | "matrix" | "fanvue-lists" | "upsell";
 
 export interface LockOptions {
   /** How long to wait for another holder before giving up. */

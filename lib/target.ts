@@ -21,13 +21,27 @@ export interface Target {
   readonly name: TargetName;
   /** Config that asks for another verb is refused at load. */
   readonly supports: ReadonlySet<Verb>;
-  /** Whether an OnExpiry may be used follows from `supports`. Reads the places whole; `linked` are the accounts of which a standing is needed. */
-  read(places: readonly Place[], linked: ReadonlySet<Account>): Promise<ReadonlyMap<Place, PlaceState>>;
+  /**
+   * Whether an OnExpiry may be used follows from `supports`. Reads the places whole; `linked` are the accounts of which a
+   * standing is needed, `onRecord` those who are ours in a place as far as the journal knows.
+   */
+  read(
+    places: readonly Place[],
+    linked: ReadonlySet<Account>,
+    onRecord?: ReadonlyMap<Place, ReadonlySet<Account>>,
+  ): Promise<ReadonlyMap<Place, PlaceState>>;
+  /** What the operator should know of the platform as a whole, by the last reading: a sentence each, with its remedy. */
+  warnings?(): readonly string[];
   /**
    * Carries steps out, pulling each when it can start it (so that the last look at a link happens just before).
    * Twice is the same as once. One outcome per step, in any order. Throws only for what ends the run.
    */
   perform(steps: AsyncIterable<Step>): AsyncIterable<Outcome>;
+  /**
+   * Reads again, once, whom these carried out steps concern, and gives those that did not stick, each with a sentence.
+   * A step whose member could not be read again is taken at the platform's word. Where it is missing, so are all steps.
+   */
+  verify?(done: readonly Step[]): Promise<ReadonlyMap<Step, string>>;
   /** Requests sent so far. */
   requests(): number;
   /** Our clock minus the platform's `Date` header, in ms; undefined before the first answer. */

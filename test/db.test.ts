@@ -7,6 +7,8 @@ import { test } from "node:test";
 import { type Database, openDatabase, type Sql } from "../lib/db.ts";
 import { BadInputError, BusyError, OperatorError } from "../lib/errors.ts";
 import { lockPath } from "../lib/lock.ts";
+import { loadLinkEvents } from "../lib/store/link-events.ts";
+import { loadBlocks } from "../lib/store/links.ts";
 import { loadMeta, saveMeta } from "../lib/store/meta.ts";
 import { nextLine, startChild } from "./children/start.ts";
 import { temporaryFolder } from "./harness.ts";
@@ -182,8 +184,11 @@ test("the file is a sound SQLite file of STRICT tables", async (t) => {
   assert.deepEqual({ ...sqlite.prepare("PRAGMA integrity_check").get() }, { integrity_check: "ok" });
   const lax = sqlite.prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0");
   assert.deepEqual(
-    lax.all().map(({ name }) => name),
-    ["sqlite_sequence", "sqlite_schema"],
+    lax
+      .all()
+      .map(({ name }) => name)
+      .sort(),
+    ["sqlite_schema", "sqlite_sequence"],
   );
 });
 
@@ -239,6 +244,44 @@ test("a file that a newer version wrote is refused", async (t) => {
   sqlite.exec("PRAGMA user_version = 999");
   sqlite.close();
   await assertRefused(database.path, /newer version/, /Update fanvue-sync/);
+});
+
+/** The version that a file tells, and how its tables were made. */
+function schemaOf(path: string): string {
+  const sqlite = new DatabaseSync(path, { readOnly: true });
+  const version = sqlite.prepare("PRAGMA user_version").get();
+  const tables = sqlite.prepare("SELECT sql FROM sqlite_schema ORDER BY name").all();
+  sqlite.close();
+  return JSON.stringify([version, tables]);
+}
+
+test("a file of the first version is brought up to date with all that it holds", async (t) => {
+  const dataDir = temporaryFolder(t);
+  const path = openDatabase(dataDir).path;
+  const sqlite = new DatabaseSync(path);
+  sqlite.exec(fs.readFileSync(join(import.meta.dirname, "cases", "first-version.sql"), "utf8"));
+  sqlite.close();
+  const database = openDatabase(dataDir);
+  const all = (query: string) => database.read((sql) => sql.all(query));
+  const departures = "SELECT account, how, noticed_at_ms, ended_at_ms FROM departures";
+  assert.deepEqual(await all(departures), [
+    { account: "@ana:hs.org", how: "left", noticed_at_ms: 5, ended_at_ms: null },
+  ]);
+  assert.deepEqual(await all("SELECT target, account, first_seen_ms FROM arrivals"), [
+    { target: "discord", account: "100000000000000001", first_seen_ms: 3 },
+  ]);
+  const block = { platform: "matrix", account: "@ana:hs.org", fan: undefined } as const;
+  assert.deepEqual(await database.read((sql) => loadBlocks(sql)), [
+    { ...block, reason: "links remove", cause: "operator", createdAtMs: 7 },
+  ]);
+  assert.deepEqual(await database.read((sql) => loadLinkEvents(sql, 9)), [
+    { ...block, atMs: 7, event: "removed", detail: "links remove" },
+  ]);
+  await database.write(put("answer", "42"));
+  const { database: fresh } = await filled(t);
+  assert.equal(schemaOf(path), schemaOf(fresh.path));
+  assert.equal(await openDatabase(dataDir).read(take("answer")), "42");
+  assert.equal((await all(departures)).length, 1);
 });
 
 test("a file of another program is refused", async (t) => {

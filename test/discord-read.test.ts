@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { PermissionFlagsBits } from "discord-api-types/v10";
+import pino from "pino";
+import { readPlaces } from "../lib/discord/read.ts";
+import { openRest } from "../lib/discord/rest.ts";
 import { PlatformError } from "../lib/errors.ts";
+import { parseDiscordUserId } from "../lib/ids.ts";
 import {
   account,
+  configOf,
   discordFor,
   discordSaw,
   gold,
@@ -59,15 +65,6 @@ describe("reading a role", () => {
     assert.equal(pagesRead(discord).length, 2);
   });
 
-  test("fifty thousand members are read in a few seconds", async (t) => {
-    const discord = await serverWithFans(t, 50_000);
-    for (let index = 0; index < 50_000; index += 2) give(discord, index);
-    const startedAtMs = performance.now();
-    const state = readable(await readOne(discord, place));
-    assert.equal(state.members.size, 25_000);
-    assert.ok(performance.now() - startedAtMs < 20_000);
-  });
-
   test("a member shown twice in a page has the roles of both rows", async (t) => {
     const discord = await serverWithFans(t, 1);
     give(discord, 0);
@@ -97,6 +94,32 @@ describe("reading a role", () => {
     assert.deepEqual(state.members.get(account(0)), { is: "in" });
   });
 
+  test("whoever gave a login and is not on the server can be brought in", async (t) => {
+    const discord = await serverWithFans(t, 1);
+    const config = configOf(discord, [place]);
+    const log = pino({ level: "silent" });
+    const { signal } = new AbortController();
+    const gave = [userIdAt(0), userIdAt(98)].map(parseDiscordUserId).filter((id) => id !== undefined);
+    const { states } = await readPlaces({
+      rest: openRest({ apiUrl: config.apiUrl, token: config.token, log, signal }),
+      config,
+      places: [place],
+      linked: new Set([account(0), account(98), account(99)]),
+      joinable: new Set(gave),
+      log,
+    });
+    const state = states.get(place);
+    assert.ok(state !== undefined);
+    assert.deepEqual(
+      readable(state).members,
+      new Map([
+        [account(0), { is: "out" }],
+        [account(98), { is: "absent", joinable: true }],
+        [account(99), { is: "absent" }],
+      ]),
+    );
+  });
+
   test("requests are counted and the clock is compared", async (t) => {
     const discord = await serverWithFans(t, 1);
     const target = openTarget(discord, [place]);
@@ -108,145 +131,20 @@ describe("reading a role", () => {
   });
 });
 
+type Rows = readonly object[];
 const withoutRoles = (row: object) => ({ ...row, roles: [] });
 
-describe("a list that cannot be trusted makes every place unreadable", { concurrency: true }, () => {
-  const cases = [
-    { name: "repeats its pages", edit: repeatFirstPage() },
-    {
-      name: "does not show the bot",
-      edit: (rows: Rows, bot: string) => rows.filter(({ user }) => user.id !== bot),
-    },
-    {
-      name: "shows nobody with a role",
-      edit: (rows: Rows) => rows.map((row) => ({ ...row, roles: [] })),
-    },
-    { name: "is empty", edit: () => [] },
-    { name: "lacks the roles of a member", edit: (rows: Rows) => rows.map(({ user }) => ({ user })) },
-    {
-      name: "has a number for an id",
-      edit: (rows: Rows) => rows.map((row) => ({ ...row, user: { id: Number(row.user.id) } })),
-    },
-    { name: "is no list", edit: () => ({ members: [] }) },
-  ];
-  for (const { name, edit } of cases) {
-    test(`one that ${name}`, async (t) => {
-      const discord = await serverWithFans(t, 1200);
-      for (let index = 0; index < 1200; index += 1) give(discord, index);
-      discord.faults.push({
-        path: /\/members$/,
-        fault: { kind: "edit", edit: (body) => edit(body as Rows, discord.world.bot.id) },
-      });
-      const { because, remedy } = unreadable(await readOne(discord, place, [account(0)]));
-      assert.match(because, /member/);
-      assert.notEqual(remedy, "");
-    });
-  }
-
-  const faults = [
-    { name: "is cut off", fault: { kind: "cut" } },
-    { name: "breaks off", fault: { kind: "drop" } },
-    { name: "never comes", fault: { kind: "hang" } },
-    { name: "is an internal error", fault: { kind: "answer", reply: { status: 500, body: "oops" } } },
-    { name: "is a web page", fault: { kind: "answer", reply: { status: 200, body: "<html>" } } },
-    {
-      name: "is broken JSON",
-      fault: {
-        kind: "answer",
-        reply: { status: 200, body: "[{", headers: { "content-type": "application/json" } },
-      },
-    },
-  ] as const;
-  for (const { name, fault } of faults) {
-    test(`one that ${name}, at the second page`, async (t) => {
-      const discord = await serverWithFans(t, 1200);
-      discord.faults.push({ path: /\/members$/, skip: 1, fault });
-      const state = await readOne(discord, place, [account(0)], { timeoutMs: 200 });
-      assert.notEqual(unreadable(state).because, "");
-    });
-  }
-
-  test("one bad moment is got over", async (t) => {
-    const discord = await serverWithFans(t, 1200);
-    give(discord, 1100);
-    discord.faults.push(
-      { path: /\/members$/, times: 1, fault: { kind: "cut" } },
-      { path: /\/roles$/, times: 1, fault: { kind: "drop" } },
-      { path: /\/users\//, times: 2, fault: { kind: "answer", reply: { status: 502, body: "bad gateway" } } },
-    );
-    const state = readable(await readOne(discord, place, [account(1100)]));
-    assert.deepEqual(state.members.get(account(1100)), { is: "in" });
-  });
-});
-
-type Rows = readonly { readonly user: { readonly id: string }; readonly roles: readonly string[] }[];
-
-/** Whatever is asked for, the first page comes. */
-function repeatFirstPage(): (rows: Rows) => Rows {
-  let first: Rows | undefined;
-  return (rows) => (first ??= rows);
-}
-
-describe("Discord's own count of holders", () => {
-  const hide = (discord: DiscordSandbox, count: number, times?: number) => {
-    const hidden = new Set(Array.from({ length: count }, (_, index) => userIdAt(index)));
-    discord.faults.push({
-      path: /\/members$/,
-      ...(times === undefined ? {} : { times }),
-      fault: { kind: "edit", edit: (body) => (body as Rows).filter(({ user }) => !hidden.has(user.id)) },
-    });
-  };
-  const holders = async (t: Parameters<typeof serverWithFans>[0], count: number) => {
-    const discord = await serverWithFans(t, count);
-    for (let index = 0; index < count; index += 1) give(discord, index);
-    return discord;
-  };
-
-  test("two missing holders are people coming and going", async (t) => {
-    const discord = await holders(t, 20);
-    hide(discord, 2);
-    assert.equal(readable(await readOne(discord, place)).members.size, 18);
-  });
-
-  test("three missing holders of twenty, twice in a row, make the place unreadable and no other", async (t) => {
-    const discord = await holders(t, 20);
-    hide(discord, 3);
-    const places = [place, placeOf(gold)] as const;
-    const states = await openTarget(discord, places).read(places, new Set());
-    const [vipState, goldState] = places.map((each) => states.get(each));
-    assert.ok(vipState !== undefined && goldState !== undefined);
-    assert.match(unreadable(vipState).because, /counts 20 holders .* listed 17/);
-    assert.equal(readable(goldState).members.size, 0);
-    assert.equal(pagesRead(discord).length, 2);
-  });
-
-  test("of a large role up to two in a hundred may be missing", async (t) => {
-    const discord = await holders(t, 500);
-    hide(discord, 10);
-    assert.equal(readable(await readOne(discord, place)).members.size, 490);
-  });
-
-  test("a list that is whole at the second reading is taken", async (t) => {
-    const discord = await holders(t, 20);
-    hide(discord, 10, 1);
-    assert.equal(readable(await readOne(discord, place)).members.size, 20);
-  });
-
-  test("where Discord does not count, the list is taken as it is", async (t) => {
-    const discord = await holders(t, 20);
-    discord.world.features.memberCounts = false;
-    hide(discord, 10);
-    assert.equal(readable(await readOne(discord, place)).members.size, 10);
-  });
-});
-
 describe("without the privileged intent", () => {
-  test("only linked accounts are looked at, and a warning says what to turn on", async (t) => {
+  test("only linked accounts are looked at, and one warning for all says what to turn on", async (t) => {
     const discord = await serverWithFans(t, 4);
     give(discord, 0);
     give(discord, 2);
     discord.world.intents.guildMembers = false;
-    const state = readable(await readOne(discord, place, [account(0), account(1), account(99)]));
+    const places = [place, placeOf(gold)] as const;
+    const target = openTarget(discord, places);
+    const states = await target.read(places, new Set([account(0), account(1), account(99)]));
+    const [state, other] = places.map((each) => states.get(each)).map((each) => each && readable(each));
+    assert.ok(state !== undefined && other !== undefined);
     assert.equal(state.coverage, "linked");
     assert.deepEqual(
       state.members,
@@ -256,8 +154,10 @@ describe("without the privileged intent", () => {
         [account(99), { is: "absent" }],
       ]),
     );
-    assert.equal(state.warnings.length, 1);
-    assert.match(state.warnings.join(), /turn on "Server Members Intent"/);
+    assert.deepEqual([...state.warnings, ...other.warnings], []);
+    const [warning, ...more] = target.warnings?.() ?? [];
+    assert.match(warning ?? "", /turn on "Server Members Intent"/);
+    assert.deepEqual(more, []);
   });
 
   test("an account that is gone from Discord is absent", async (t) => {
@@ -273,7 +173,7 @@ describe("without the privileged intent", () => {
     discord.world.intents.guildMembers = false;
     discord.faults.push({
       path: new RegExp(`${userIdAt(0)}$`),
-      fault: { kind: "answer", reply: { status: 500, body: "oops" } },
+      fault: { kind: "answer", reply: { status: 400, body: { message: "No", code: 0 } } },
     });
     const state = readable(await readOne(discord, place, [account(0), account(1)]));
     assert.equal(state.members.get(account(0))?.is, "unknown");
@@ -316,6 +216,48 @@ describe("the server as a whole", () => {
     const discord = await serverWithFans(t, 1);
     discord.world.members.delete(discord.world.bot.id);
     assert.match(unreadable(await readOne(discord, place)).remedy, /invite the bot/);
+  });
+
+  const refusals = [
+    { status: 404, code: 10004, because: /knows no server with the id that the config gives/ },
+    { status: 403, code: 50001, because: /does not show the bot .*no access to the server/ },
+    { status: 403, code: 50013, because: /does not show the bot .*lacks the permission/ },
+    { status: 400, code: 130000, because: /Discord is overloaded/ },
+    { status: 400, code: 99999, because: /refused to show .* \(status 400, code 99999\)/ },
+  ];
+  test("each refusal has a sentence and a remedy of its own, and is not asked for again", async (t) => {
+    const discord = await serverWithFans(t, 1);
+    for (const { status, code, because } of refusals)
+      for (const path of [/\/guilds\/\d+$/, /\/roles$/]) {
+        discord.faults.splice(0);
+        discord.requests.splice(0);
+        const reply = { status, body: { message: "No", code } };
+        discord.faults.push({ path, fault: { kind: "answer", reply } });
+        const reason = unreadable(await readOne(discord, place));
+        assert.match(reason.because, because);
+        assert.notEqual(reason.remedy, "");
+        assert.equal(discord.requests.filter((request) => path.test(request.path)).length, 1);
+      }
+  });
+
+  test("what the bot lacks is said once: to read the audit log, and to invite where auto-join is on", async (t) => {
+    const discord = await serverWithFans(t, 1);
+    const warningsWith = async (permissions: bigint, isOn: boolean) => {
+      for (const role of discord.world.roles.values())
+        if (role.tags.bot_id !== undefined) role.permissions = permissions;
+      const target = openTarget(discord, [place], { autoJoin: { enabled: isOn, roles: [] } });
+      const state = (await target.read([place], new Set())).get(place);
+      assert.deepEqual(state === undefined ? undefined : readable(state).warnings, []);
+      return (target.warnings?.() ?? []).map(
+        (text) => /View Audit Log|Create Invite/.exec(text)?.[0] ?? text,
+      );
+    };
+    const { ManageRoles, ViewAuditLog, CreateInstantInvite, Administrator } = PermissionFlagsBits;
+    assert.deepEqual(await warningsWith(ManageRoles, true), ["View Audit Log", "Create Invite"]);
+    assert.deepEqual(await warningsWith(ManageRoles, false), ["View Audit Log"]);
+    assert.deepEqual(await warningsWith(ManageRoles | ViewAuditLog, true), ["Create Invite"]);
+    assert.deepEqual(await warningsWith(ManageRoles | ViewAuditLog | CreateInstantInvite, true), []);
+    assert.deepEqual(await warningsWith(Administrator, true), []);
   });
 
   test("a refused token ends the run after one request, and is not shown", async (t) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { PermissionFlagsBits } from "discord.js";
+import { PermissionFlagsBits } from "discord-api-types/v10";
 import {
   accountOf,
   give,
@@ -78,6 +78,30 @@ describe("who may not be touched", () => {
       return userIdAt(0);
     });
     assert.equal(reason, undefined);
+  });
+  test("not who has Manage Messages by a role that comes with joining alone", async (t) => {
+    const withJoin = [place, { ...placeOf(mod), onlyOnJoin: true as const }];
+    const reason = await untouchableBy(t, withMod(PermissionFlagsBits.ManageMessages), { places: withJoin });
+    assert.equal(reason, undefined);
+  });
+  test("not who is in timeout", async (t) => {
+    const reason = await untouchableBy(t, (discord) => {
+      const communication_disabled_until = "2099-01-01T00:00:00.000000+00:00";
+      const edit = (body: unknown) =>
+        (body as readonly object[]).map((row) => ({ ...row, communication_disabled_until }));
+      discord.faults.push({ path: /\/members$/, fault: { kind: "edit", edit } });
+      return userIdAt(0);
+    });
+    assert.equal(reason, undefined);
+  });
+  test("whoever shares the bot's highest role", async (t) => {
+    const reason = await untouchableBy(t, (discord) => {
+      addRole(discord.world, { id: mod, name: "Crew", position: 60 });
+      discord.world.members.get(discord.world.bot.id)?.roles.add(mod);
+      give(discord, 0, mod);
+      return userIdAt(0);
+    });
+    assert.equal(reason, 'ranks as high as the bot by the role "Crew"');
   });
   test("whoever ranks above the bot", async (t) => {
     assert.equal(await untouchableBy(t, withMod(0n, 51)), 'ranks as high as the bot by the role "Mods"');
@@ -176,6 +200,18 @@ describe("a role that the bot cannot manage is told with its remedy, and the oth
       assert.equal(readable(good).name, "VIP");
     });
   }
+
+  test("a role that carries power is told with each power once, and can be managed", async (t) => {
+    const discord = await serverWithFans(t, 1);
+    const role = discord.world.roles.get(vip);
+    assert.ok(role !== undefined);
+    const { ManageGuildExpressions, BanMembers, SendMessages } = PermissionFlagsBits;
+    role.permissions = ManageGuildExpressions | BanMembers | SendMessages;
+    assert.deepEqual(readable(await readOne(discord, place)).warnings, [
+      'The role "VIP" carries Ban Members, Manage Guild Expressions, and whoever is given it has that power. ' +
+        "Switch it off for this role in Server Settings, Roles.",
+    ]);
+  });
 
   const botRole = ({ world }: DiscordSandbox) => {
     const role = [...world.roles.values()].find(({ tags }) => tags.bot_id === world.bot.id);

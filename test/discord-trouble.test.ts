@@ -26,7 +26,7 @@ describe("a service in trouble", { concurrency: true }, () => {
     test(`${name} is tried three times, then told as the service's fault`, async (t) => {
       const discord = await serverWithFans(t, 1);
       discord.faults.push({ path: /\/roles\//, fault });
-      const outcome = await performOne(discord, stepOf("grant", account(0)), { timeoutMs: 100 });
+      const outcome = await performOne(discord, stepOf("grant", account(0)), { timeoutMs: 400 });
       assert.ok(outcome.result === "failed");
       assert.equal(outcome.blame, "service");
       assert.match(outcome.sentence, /Discord/);
@@ -37,7 +37,7 @@ describe("a service in trouble", { concurrency: true }, () => {
       const discord = await serverWithFans(t, 1);
       discord.faults.push({ path: /\/roles\//, times: 1, fault });
       assert.equal(
-        (await performOne(discord, stepOf("grant", account(0)), { timeoutMs: 100 })).result,
+        (await performOne(discord, stepOf("grant", account(0)), { timeoutMs: 400 })).result,
         "done",
       );
     });

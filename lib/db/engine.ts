@@ -30,7 +30,10 @@ export function loadEngine(): Promise<Engine> {
  * Throws what `fn` throws; the image is then in an unknown state and must be closed.
  */
 export function transaction<T>(image: Image, mode: "read" | "write", fn: (sql: Sql) => T): T {
-  image.run(`PRAGMA foreign_keys = ON; PRAGMA query_only = ${mode === "read" ? "ON" : "OFF"}; BEGIN`);
+  // What is deleted may be a secret: its bytes are not to stay in the file.
+  image.run(
+    `PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA query_only = ${mode === "read" ? "ON" : "OFF"}; BEGIN`,
+  );
   const statements = openStatements(image);
   try {
     const result = fn(statements.sql);

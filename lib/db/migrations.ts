@@ -255,8 +255,115 @@ CREATE TABLE earnings (
 CREATE INDEX earnings_by_date ON earnings (date_ms);
 `;
 
+const discordInFull = `
+ALTER TABLE departures ADD COLUMN how TEXT NOT NULL DEFAULT 'left' CHECK (how IN ('left', 'removed'));
+
+-- Linked accounts that were ever seen on the Discord server: who is gone since is not brought back.
+CREATE TABLE arrivals (
+  target TEXT NOT NULL CHECK (target IN ('discord', 'matrix', 'fanvue-lists')),
+  account TEXT NOT NULL,
+  first_seen_ms INTEGER NOT NULL,
+  PRIMARY KEY (target, account)
+) STRICT, WITHOUT ROWID;
+INSERT INTO arrivals SELECT target, account, min(since_ms) FROM grants
+  WHERE target = 'discord' AND settled = 1 GROUP BY target, account;
+
+-- Secrets: with these a fan let us bring them into the server.
+CREATE TABLE discord_logins (
+  account TEXT PRIMARY KEY,
+  access_token TEXT NOT NULL,
+  refresh_token TEXT NOT NULL,
+  scopes TEXT NOT NULL,
+  expires_at_ms INTEGER NOT NULL,
+  saved_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row per person and occasion ('boost', or 'sku:' and the SKU's id), for ever.
+-- known: was there before the listener first ran, and gets no offer · sending: written down before it is sent, so that
+-- nobody is written to twice.
+CREATE TABLE offers (
+  account TEXT NOT NULL,
+  occasion TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('known', 'waiting', 'sending', 'sent', 'refused', 'failed')),
+  noticed_at_ms INTEGER NOT NULL,
+  changed_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (account, occasion)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX offers_by_change ON offers (changed_at_ms);
+
+-- Who gets no message any more: closed direct messages, or a STOP.
+CREATE TABLE offer_refusals (
+  account TEXT PRIMARY KEY,
+  why TEXT NOT NULL CHECK (why IN ('closed', 'stop')),
+  at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
+
+const linkPages = `
+-- What people call a place, as last read.
+ALTER TABLE places ADD COLUMN name TEXT;
+
+-- Who cut a link: a fan may take back what they cut themselves, not what the operator cut. And an account of NULL now
+-- blocks the fan altogether. SQLite cannot drop a NOT NULL in place.
+CREATE TABLE all_blocks (
+  platform TEXT CHECK (platform IN ('discord', 'matrix')),
+  account TEXT,
+  fan TEXT,
+  reason TEXT NOT NULL,
+  cause TEXT NOT NULL CHECK (cause IN ('operator', 'fan', 'transfer')),
+  created_at_ms INTEGER NOT NULL,
+  CHECK (account IS NOT NULL OR fan IS NOT NULL),
+  CHECK ((platform IS NULL) = (account IS NULL))
+) STRICT;
+INSERT INTO all_blocks SELECT platform, account, fan, reason, 'operator', created_at_ms FROM blocks;
+DROP TABLE blocks;
+ALTER TABLE all_blocks RENAME TO blocks;
+CREATE UNIQUE INDEX blocks_by_pair ON blocks (coalesce(platform, ''), coalesce(account, ''), coalesce(fan, ''));
+
+-- More kinds of events than before; SQLite cannot widen a CHECK in place.
+CREATE TABLE all_link_events (
+  id INTEGER PRIMARY KEY,
+  at_ms INTEGER NOT NULL,
+  event TEXT NOT NULL CHECK (event IN ('added', 'removed', 'invited again', 'unlinked', 'transferred', 'blocked',
+    'unblocked', 'refused', 'invite made', 'invite sent', 'invite used', 'code sent', 'code right', 'code wrong')),
+  platform TEXT CHECK (platform IN ('discord', 'matrix')),
+  account TEXT,
+  fan TEXT,
+  detail TEXT NOT NULL
+) STRICT;
+INSERT INTO all_link_events SELECT id, at_ms, event, platform, account, fan, detail FROM link_events;
+DROP TABLE link_events;
+ALTER TABLE all_link_events RENAME TO link_events;
+
+-- Codes that were sent to prove an account. hash: keyed, the code itself is nowhere. kind fanvue: to the inbox of fan ·
+-- matrix: to account, asked for by fan. fan is NULL where nobody has the handle that was typed.
+CREATE TABLE link_codes (
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('fanvue', 'matrix')),
+  fan TEXT,
+  account TEXT,
+  hash TEXT NOT NULL,
+  tries_left INTEGER NOT NULL CHECK (tries_left >= 0),
+  created_at_ms INTEGER NOT NULL,
+  expires_at_ms INTEGER NOT NULL,
+  used_at_ms INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX link_codes_by_time ON link_codes (created_at_ms);
+
+-- Personal links that the creator hands out. sent: how the message that carries it stands; NULL: it was printed.
+CREATE TABLE link_invites (
+  nonce TEXT PRIMARY KEY,
+  fan TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  expires_at_ms INTEGER NOT NULL,
+  used_at_ms INTEGER,
+  sent TEXT CHECK (sent IN ('sending', 'sent', 'refused', 'failed'))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX link_invites_by_fan ON link_invites (fan);
+`;
+
 /** Step n brings a database from user_version n to n + 1. */
-const migrations: readonly string[] = [initial];
+const migrations: readonly string[] = [initial, discordInFull, linkPages];
 
 /**
  * Brings an image to the newest schema, in memory: the next write saves it. `path` is for messages.

@@ -1,9 +1,10 @@
 /** Reading of the server: the bot, the roles, the members. */
-import { RESTJSONErrorCodes, Routes, type RouteLike } from "discord.js";
+import { RESTJSONErrorCodes, Routes } from "discord-api-types/v10";
 import { z } from "zod";
 import type { DiscordUserId, GuildId } from "../ids.ts";
 import type { Reason } from "../model.ts";
-import type { DiscordRest, Failure } from "./rest.ts";
+import { fetchShaped, isRefusal, reasonOf } from "./fetch.ts";
+import type { DiscordRest } from "./rest.ts";
 import { guildShape, memberCountsShape, memberShape, roleShape, userShape } from "./shapes.ts";
 
 export interface Role {
@@ -33,59 +34,10 @@ export interface Member {
 }
 
 export type Read<T> = { readonly value: T } | { readonly unreadable: Reason };
-type Fetched<T> =
-  { readonly is: "value"; readonly value: T } | Failure | { readonly is: "odd"; readonly because: string };
-
-const pageSize = 1000;
-
-// ---- One request ------------------------------------------------------------------------------------------------
-
-async function fetchShaped<T>(
-  rest: DiscordRest,
-  route: RouteLike,
-  shape: z.ZodType<T>,
-  query?: Readonly<Record<string, string>>,
-): Promise<Fetched<T>> {
-  const answer = await rest.get(route, query);
-  if (answer.is !== "answer") return answer;
-  const parsed = shape.safeParse(answer.body);
-  if (parsed.success) return { is: "value", value: parsed.data };
-  const [issue] = parsed.error.issues;
-  const field = issue === undefined || issue.path.length === 0 ? "the whole" : issue.path.join(".");
-  return { is: "odd", because: `Discord's answer to GET ${route} is not as described: ${field}` };
-}
-
-type Misread = Exclude<Fetched<never>, { is: "value" }>;
-
-/** A reading that failed, as a sentence with its remedy; `what` is the object of "Discord did not show". */
-function reasonOf(failure: Misread, what: string): Reason {
-  const again = "Nothing was changed; the next run tries again.";
-  switch (failure.is) {
-    case "odd":
-      return { because: `${failure.because}.`, remedy: "Update fanvue-sync, or report this." };
-    case "unanswered":
-      return { because: `Discord did not show ${what} because ${failure.because}.`, remedy: again };
-    case "stopped":
-      return { because: `Discord was not asked for ${what}: the run was stopped.`, remedy: again };
-    case "refused":
-      return {
-        because: `Discord refused to show ${what} (status ${failure.status}, code ${failure.code}).`,
-        remedy: "See that the bot is in the server and may see it.",
-      };
-  }
-}
 
 // ---- Server and roles -------------------------------------------------------------------------------------------
 
 const codes = RESTJSONErrorCodes;
-
-const isRefusal = (failure: Misread, ...codes: readonly number[]) =>
-  failure.is === "refused" && codes.includes(failure.code);
-
-const notInGuild = (guildId: GuildId): Reason => ({
-  because: `Discord knows no server ${guildId} that the bot is in.`,
-  remedy: "Check discord.guild_id in the config, and invite the bot to the server.",
-});
 
 const handedOutByDiscord = [
   "bot_id",
@@ -111,10 +63,7 @@ export async function fetchGuild(rest: DiscordRest, guildId: GuildId): Promise<R
   const me = await fetchShaped(rest, Routes.user("@me"), userShape);
   if (me.is !== "value") return { unreadable: reasonOf(me, "the bot's own account") };
   const guild = await fetchShaped(rest, Routes.guild(guildId), guildShape);
-  if (guild.is !== "value") {
-    const isAway = isRefusal(guild, codes.UnknownGuild, codes.MissingAccess);
-    return { unreadable: isAway ? notInGuild(guildId) : reasonOf(guild, "the server") };
-  }
+  if (guild.is !== "value") return { unreadable: reasonOf(guild, "the server") };
   const roles = await fetchShaped(rest, Routes.guildRoles(guildId), z.array(roleShape));
   if (roles.is !== "value") return { unreadable: reasonOf(roles, "the server's roles") };
   return {
@@ -137,6 +86,9 @@ const toMember = (raw: z.infer<typeof memberShape>): Member => ({
   isBooster: raw.premium_since != null,
   roles: new Set(raw.roles),
 });
+
+/** How many members one request shows at most. */
+export const pageSize = 1000;
 
 export type Members = ReadonlyMap<DiscordUserId, Member>;
 export type MemberList =
@@ -165,13 +117,16 @@ export async function fetchMemberList(rest: DiscordRest, guild: Guild): Promise<
     const page = await fetchShaped(rest, Routes.guildMembers(guild.id), z.array(memberShape), query);
     if (page.is !== "value" && isRefusal(page, codes.MissingAccess)) return { is: "forbidden" };
     if (page.is !== "value") return { is: "unreadable", reason: reasonOf(page, "the list of members") };
+    let last = after;
     for (const member of page.value.map(toMember)) {
-      if (BigInt(member.id) <= after) return oddList("it repeats itself");
+      const id = BigInt(member.id);
+      if (id <= after) return oddList("it repeats itself");
+      if (id > last) last = id;
       const twin = members.get(member.id);
       members.set(member.id, twin === undefined ? member : merged(twin, member));
     }
     if (page.value.length < pageSize) return checkList(members, guild);
-    after = page.value.reduce((last, { user }) => (BigInt(user.id) > last ? BigInt(user.id) : last), after);
+    after = last;
   }
 }
 
@@ -203,13 +158,45 @@ export async function fetchMemberCounts(
 export type MemberAlone =
   | { readonly is: "member"; readonly member: Member }
   | { readonly is: "absent" }
-  | { readonly is: "unknown"; readonly because: string; readonly isForbidden: boolean };
+  /** `isForAll`: any other member would be answered alike. */
+  | { readonly is: "unknown"; readonly because: string; readonly isForAll: boolean };
 
 /** One member by id; works without the privileged intent. */
 export async function fetchMember(rest: DiscordRest, guild: Guild, id: DiscordUserId): Promise<MemberAlone> {
   const answer = await fetchShaped(rest, Routes.guildMember(guild.id, id), memberShape);
   if (answer.is === "value") return { is: "member", member: toMember(answer.value) };
   if (isRefusal(answer, codes.UnknownMember, codes.UnknownUser)) return { is: "absent" };
-  const { because } = reasonOf(answer, "this member");
-  return { is: "unknown", because, isForbidden: answer.is === "refused" && answer.status === 403 };
+  const isForbidden = answer.is === "refused" && answer.status === 403;
+  return {
+    is: "unknown",
+    because: reasonOf(answer, "this member").because,
+    isForAll: isForbidden || isRefusal(answer, codes.UnknownGuild),
+  };
+}
+
+/** Failures in a row after which the rest is not asked for. */
+const maxFailuresInRow = 5;
+
+/** Members by id, one request each. Whoever is in neither of the two maps is not on the server. */
+export async function fetchEach(
+  rest: DiscordRest,
+  guild: Guild,
+  ids: Iterable<DiscordUserId>,
+): Promise<{ readonly members: Members; readonly unread: ReadonlyMap<DiscordUserId, string> }> {
+  const members = new Map<DiscordUserId, Member>();
+  const unread = new Map<DiscordUserId, string>();
+  let failuresInRow = 0;
+  let giveUp: string | undefined;
+  for (const id of ids) {
+    if (giveUp !== undefined) {
+      unread.set(id, giveUp);
+      continue;
+    }
+    const read = await fetchMember(rest, guild, id);
+    if (read.is === "member") members.set(id, read.member);
+    if (read.is === "unknown") unread.set(id, read.because);
+    failuresInRow = read.is === "unknown" ? failuresInRow + 1 : 0;
+    if (read.is === "unknown" && (read.isForAll || failuresInRow >= maxFailuresInRow)) giveUp = read.because;
+  }
+  return { members, unread };
 }

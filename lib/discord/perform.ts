@@ -1,13 +1,12 @@
-/** Carries steps out on Discord, a few at a time and never two of one member at once. */
-import { Routes } from "discord.js";
-import { PlatformError } from "../errors.ts";
-import type { Account, GuildId } from "../ids.ts";
+/** Carries steps out on Discord: what is asked for each, and what is not asked again in this run. */
+import { Routes } from "discord-api-types/v10";
+import { type DiscordUserId, type GuildId, parseDiscordUserId } from "../ids.ts";
 import type { Step } from "../model.ts";
 import type { Outcome } from "../target.ts";
-import { judge, type Reach } from "./refusals.ts";
+import type { Perform, Together } from "./flights.ts";
+import type { Joiner } from "./join.ts";
+import { type Act, judge, type Reach, type Trouble } from "./refusals.ts";
 import type { Answer, DiscordRest } from "./rest.ts";
-
-const maxInFlight = 4;
 
 /** What the server's audit log says; moderators read it, so it holds no figures. */
 const auditReasons = {
@@ -27,105 +26,70 @@ function send(rest: DiscordRest, guildId: GuildId, step: Step): Promise<Answer> 
   return step.verb === "grant" ? rest.put(route, reason) : rest.delete(route, reason);
 }
 
-const keyOf = (step: Step, reach: Reach): string => {
+// ---- What is not asked again ------------------------------------------------------------------------------------
+
+const reaches: readonly Reach[] = ["server", "place", "member", "act"];
+
+function keyOf({ placeId, account }: Step, act: Act, reach: Reach): string {
   if (reach === "server") return "server";
-  return reach === "place" ? step.placeId : `${step.verb} ${step.placeId}`;
-};
+  if (reach === "place") return `place ${placeId}`;
+  if (reach === "member") return `member ${account}`;
+  return act === "grant" || act === "revoke" ? `${act} ${placeId}` : act;
+}
 
-/**
- * Makes the function that carries out one step. What Discord refused for a whole place is not asked again in this run.
- * It throws a PlatformError for what ends the run.
- */
-export function createPerformer(rest: DiscordRest, guildId: GuildId): (step: Step) => Promise<Outcome> {
-  const closed = new Map<string, string>();
-  const closedFor = (step: Step): string | undefined =>
-    closed.get(keyOf(step, "server")) ?? closed.get(keyOf(step, "place")) ?? closed.get(keyOf(step, "verb"));
-
-  return async (step) => {
-    const known = closedFor(step);
-    if (known !== undefined) return { step, result: "failed", blame: "place", sentence: known };
-    const { outcome, closes } = judge(step, await send(rest, guildId, step));
-    if (closes !== undefined && outcome.result === "failed")
-      closed.set(keyOf(step, closes), outcome.sentence);
-    return outcome;
+/** Judges what became of steps, and remembers which others would be refused alike. */
+function createBench() {
+  const closed = new Map<string, Trouble>();
+  return {
+    /** The refusal that a step would meet again. */
+    foreseen: (step: Step, act: Act): Trouble | undefined =>
+      reaches.map((reach) => closed.get(keyOf(step, act, reach))).find((trouble) => trouble !== undefined),
+    outcomeOf(step: Step, act: Act, trouble: Trouble): Outcome {
+      const { outcome, closes } = judge(step, act, trouble);
+      if (closes !== undefined) closed.set(keyOf(step, act, closes), trouble);
+      return outcome;
+    },
   };
 }
 
-// ---- Several at a time ------------------------------------------------------------------------------------------
-
-type Event =
-  | { readonly is: "pulled"; readonly next: IteratorResult<Step, unknown> }
-  | { readonly is: "finished"; readonly flight: Flight; readonly outcome: Outcome; readonly end?: End }
-  | { readonly is: "broken"; readonly end: End };
-/** What ends the run. */
-interface End {
-  readonly error: unknown;
-}
-interface Flight {
-  readonly account: Account;
-  readonly settled: Promise<Event>;
-}
-
-/** The step during which the run ended: it was not carried out, and it is our doing. */
-function endedDuring(flight: Flight, step: Step, error: unknown): Event {
-  const sentence = error instanceof PlatformError ? error.message : "The run ended by a bug.";
-  const outcome: Outcome = { step, result: "failed", blame: "us", sentence };
-  return { is: "finished", flight, outcome, end: { error } };
-}
-
-/** Starts a step as soon as no other of the same member is under way. */
-function takeOff(step: Step, flights: Set<Flight>, perform: (step: Step) => Promise<Outcome>): void {
-  const before = [...flights].filter(({ account }) => account === step.account).map(({ settled }) => settled);
-  const flight: Flight = {
-    account: step.account,
-    settled: Promise.all(before)
-      .then(() => perform(step))
-      .then(
-        (outcome): Event => ({ is: "finished", flight, outcome }),
-        (error: unknown): Event => endedDuring(flight, step, error),
-      ),
-  };
-  flights.add(flight);
-}
-
-const pullFrom = (source: AsyncIterator<Step>): Promise<Event> =>
-  source.next().then(
-    (next): Event => ({ is: "pulled", next }),
-    (error: unknown): Event => ({ is: "broken", end: { error } }),
-  );
+// ---- Performing -------------------------------------------------------------------------------------------------
 
 /**
- * Pulls steps and yields their outcomes in the order in which they come. Once the signal is aborted, nothing more is
- * pulled; what is under way is waited for. An error that ends the run is thrown when all that was under way is told.
+ * Makes the function that carries out steps of one account. What Discord refused for more than one step is not asked
+ * again in this run. It throws a PlatformError for what ends the run. Without a joiner nobody is brought in.
  */
-export async function* performAll(
-  steps: AsyncIterable<Step>,
-  perform: (step: Step) => Promise<Outcome>,
-  signal: AbortSignal,
-): AsyncGenerator<Outcome, void, undefined> {
-  const source = steps[Symbol.asyncIterator]();
-  const flights = new Set<Flight>();
-  let pull: Promise<Event> | undefined;
-  let isDry = false;
-  let end: End | undefined;
-  try {
-    for (;;) {
-      const mayPull = !isDry && !signal.aborted && end === undefined && flights.size < maxInFlight;
-      if (mayPull) pull ??= pullFrom(source);
-      const waiting = [...flights].map(({ settled }) => settled);
-      if (pull !== undefined) waiting.push(pull);
-      if (waiting.length === 0) break;
-      const event = await Promise.race(waiting);
-      if (event.is === "finished") flights.delete(event.flight);
-      else pull = undefined;
-      if (event.is !== "pulled") end ??= event.end;
-      else if (event.next.done === true) isDry = true;
-      else takeOff(event.next.value, flights, perform);
-      if (event.is === "finished") yield event.outcome;
-    }
-  } finally {
-    await Promise.all([...flights].map(({ settled }) => settled));
-    await source.return?.();
+export function createPerformer(rest: DiscordRest, guildId: GuildId, joiner?: Joiner): Perform {
+  const bench = createBench();
+
+  async function performOne(step: Step): Promise<Outcome> {
+    const foreseen = bench.foreseen(step, step.verb);
+    if (foreseen !== undefined) return bench.outcomeOf(step, step.verb, foreseen);
+    const answer = await send(rest, guildId, step);
+    return answer.is === "answer" ? { step, result: "done" } : bench.outcomeOf(step, step.verb, answer);
   }
-  if (end !== undefined) throw end.error;
+
+  async function* bringIn(joiner: Joiner, account: DiscordUserId, steps: Together): AsyncGenerator<Outcome> {
+    const due: Step[] = [];
+    for (const step of steps) {
+      const foreseen = bench.foreseen(step, "grant");
+      if (foreseen === undefined) due.push(step);
+      else yield bench.outcomeOf(step, "grant", foreseen);
+    }
+    const [first] = due;
+    if (first === undefined) return;
+    const roles = due.map(({ placeId }) => placeId);
+    const joined = bench.foreseen(first, "join") ?? (await joiner.join(account, roles));
+    for (const step of due) {
+      if (joined.is === "joined") yield { step, result: "done" };
+      else if (joined.is === "member") yield await performOne(step);
+      else yield bench.outcomeOf(step, "join", joined);
+    }
+  }
+
+  return async function* (steps) {
+    const [first] = steps;
+    const account = first.joins ? parseDiscordUserId(first.account) : undefined;
+    if (joiner !== undefined && account !== undefined) yield* bringIn(joiner, account, steps);
+    else for (const step of steps) yield await performOne(step);
+  };
 }

@@ -1,200 +1,187 @@
 /** From what Discord shows to the state of each place. */
+import { PermissionFlagsBits } from "discord-api-types/v10";
 import type { DiscordConfig } from "../config/shape.ts";
 import type { Log } from "../log.ts";
 import { type Account, type DiscordUserId, parseDiscordUserId, type PlaceId } from "../ids.ts";
 import type { Place, PlaceState, Reason, Standing } from "../model.ts";
-import {
-  fetchGuild,
-  fetchMember,
-  fetchMemberCounts,
-  fetchMemberList,
-  type Guild,
-  type Member,
-  type MemberAlone,
-  type Members,
-  type Read,
-  type Role,
-} from "./guild.ts";
+import { type Cause, type Causes, fetchCauses, type Loss } from "./audit-log.ts";
+import { type Census, takeCensus } from "./census.ts";
+import { fetchGuild, type Guild, type Role } from "./guild.ts";
 import type { DiscordRest } from "./rest.ts";
-import { botOf, dangersOf, manageableRole, standingIn, type Touch } from "./standing.ts";
+import { botOf, dangersOf, manageableRole, may, standingIn, type Touch } from "./standing.ts";
 
 export interface ReadRequest {
   readonly rest: DiscordRest;
   readonly config: DiscordConfig;
   readonly places: readonly Place[];
+  /** The accounts of which a standing is needed. */
   readonly linked: ReadonlySet<Account>;
+  /** By place, who is ours there as far as the journal knows. */
+  readonly onRecord?: ReadonlyMap<Place, ReadonlySet<Account>>;
+  /** Who gave us a login to bring them into the server with. */
+  readonly joinable?: ReadonlySet<DiscordUserId> | undefined;
   readonly log: Log;
 }
 
-/** Whom we looked at: everybody, or the linked accounts one by one. */
-interface Census {
-  readonly coverage: "everybody" | "linked";
-  readonly bot: Member;
-  readonly members: Members;
-  /** Linked accounts that could not be read, and why. */
-  readonly unread: ReadonlyMap<DiscordUserId, string>;
-  /** Roles of which clearly fewer holders were listed than Discord counts. */
-  readonly doubtful: ReadonlyMap<string, Reason>;
+export interface Reading {
+  readonly states: ReadonlyMap<Place, PlaceState>;
+  /** What the operator should know of the server as a whole, each with its remedy. */
   readonly warnings: readonly string[];
+  /** Undefined where the server could not be read. */
+  readonly seen: Seen | undefined;
 }
 
-/** The states of all places; throws a PlatformError only for what ends the run. */
-export async function readPlaces(request: ReadRequest): Promise<ReadonlyMap<Place, PlaceState>> {
-  const { rest, config, places } = request;
+/** The server, and how many members its list showed; undefined where the bot may not see the list. */
+export interface Seen {
+  readonly guild: Guild;
+  readonly listed: number | undefined;
+}
+
+/** Reads the states of all places; throws a PlatformError only for what ends the run. */
+export async function readPlaces(request: ReadRequest): Promise<Reading> {
+  const { rest, config, places, log, joinable = new Set() } = request;
   const guild = await fetchGuild(rest, config.guildId);
-  if ("unreadable" in guild) return everyPlace(places, guild.unreadable);
-  const linked = [...request.linked].map(parseDiscordUserId).filter((id) => id !== undefined);
-  const census = await takeCensus(request, guild.value, linked);
-  if ("unreadable" in census) return everyPlace(places, census.unreadable);
+  if ("unreadable" in guild) return nothingRead(places, guild.unreadable);
+  const linked = discordUsers(request.linked);
+  const onRecord = new Map(
+    [...(request.onRecord ?? [])].map(([place, accounts]) => [place.id, new Set(discordUsers(accounts))]),
+  );
+  const roles = new Set(places.map(({ id }) => id));
+  const census = await takeCensus({ rest, guild: guild.value, roles, linked, onRecord, log });
+  if ("unreadable" in census) return nothingRead(places, census.unreadable);
   const touch: Touch = {
     guild: guild.value,
     bot: botOf(census.value.bot, guild.value),
     placeRoles: new Set([...config.places, ...places].map(({ id }) => id)),
     protectBoosters: config.protectBoosters,
   };
-  return new Map(places.map((place) => [place, stateOf(place, census.value, linked, touch)]));
+  const managed = new Map(places.map((place) => [place, roleOf(place, census.value, touch)]));
+  const causes = await causesOf(rest, touch, lossesIn([...managed.values()], census.value, onRecord));
+  const view: View = { census: census.value, touch, linked, joinable, causes };
+  return {
+    states: new Map([...managed].map(([place, role]) => [place, stateOf(role, view)])),
+    warnings: warningsOf(view, config),
+    seen: { guild: guild.value, listed: listedIn(census.value) },
+  };
 }
 
-const everyPlace = (places: readonly Place[], unreadable: Reason): ReadonlyMap<Place, PlaceState> =>
-  new Map(places.map((place) => [place, { unreadable }]));
+const nothingRead = (places: readonly Place[], unreadable: Reason): Reading => ({
+  states: new Map(places.map((place) => [place, { unreadable }])),
+  warnings: [],
+  seen: undefined,
+});
+
+const discordUsers = (accounts: ReadonlySet<Account>): readonly DiscordUserId[] =>
+  [...accounts].map(parseDiscordUserId).filter((id) => id !== undefined);
+
+const listedIn = ({ coverage, members }: Census): number | undefined =>
+  coverage === "everybody" ? members.size : undefined;
+
+// ---- What is gone from whom -------------------------------------------------------------------------------------
+
+/** Who is on the server without a role that is theirs on record. */
+const lossesIn = (
+  roles: readonly (Role | Reason)[],
+  { members }: Census,
+  onRecord: ReadonlyMap<string, ReadonlySet<DiscordUserId>>,
+): readonly Loss[] =>
+  roles.flatMap((role) => {
+    if ("because" in role) return [];
+    const isLost = (id: DiscordUserId) => members.get(id)?.roles.has(role.id) === false;
+    return [...(onRecord.get(role.id) ?? [])].filter(isLost).map((account) => ({ roleId: role.id, account }));
+  });
+
+/** A refusal that can be foreseen is not asked for. */
+const causesOf = (rest: DiscordRest, { guild, bot }: Touch, losses: readonly Loss[]): Promise<Causes> =>
+  may(bot, PermissionFlagsBits.ViewAuditLog)
+    ? fetchCauses(rest, guild, losses)
+    : Promise.resolve("forbidden");
 
 // ---- The state of one place -------------------------------------------------------------------------------------
+
+/** All that the states are made of. */
+interface View {
+  readonly census: Census;
+  readonly touch: Touch;
+  readonly linked: readonly DiscordUserId[];
+  readonly joinable: ReadonlySet<DiscordUserId>;
+  readonly causes: Causes;
+}
+
+/** The role of a place, or why it cannot be managed or its members cannot be told. */
+function roleOf(place: Place, { doubtful }: Census, { guild, bot }: Touch): Role | Reason {
+  const role = manageableRole(place, guild, bot);
+  return "because" in role ? role : (doubtful.get(role.id) ?? role);
+}
 
 // A role's id is the place's real id on Discord.
 const placeIdOf = (role: Role) => role.id as PlaceId;
 
-function stateOf(place: Place, census: Census, linked: readonly DiscordUserId[], touch: Touch): PlaceState {
-  const role = manageableRole(place, touch.guild, touch.bot);
+function stateOf(role: Role | Reason, view: View): PlaceState {
   if ("because" in role) return { unreadable: role };
-  const doubt = census.doubtful.get(role.id);
-  if (doubt !== undefined) return { unreadable: doubt };
+  const { census, touch, linked } = view;
+  const causes = causesFor(role, view);
   const members = new Map<Account, Standing>();
-  for (const member of census.members.values())
-    if (member.roles.has(role.id)) members.set(member.id, standingIn(role.id, member, touch));
-  for (const id of linked) members.set(id, standingOf(id, role, census, touch));
+  for (const member of census.holders.get(role.id) ?? [])
+    members.set(member.id, standingIn(role.id, member, touch));
+  for (const id of linked) members.set(id, standingOf(id, role, causes.get(id), view));
   return {
     placeId: placeIdOf(role),
     name: role.name,
     members,
     coverage: census.coverage,
-    warnings: [...census.warnings, ...dangersOf(role)],
+    warnings: [...dangersOf(role), ...rivalsOf(role, [...causes.values()])],
   };
 }
 
-function standingOf(id: DiscordUserId, role: Role, census: Census, touch: Touch): Standing {
+const causesFor = (role: Role, { causes }: View): ReadonlyMap<DiscordUserId, Cause> =>
+  new Map(
+    [...(causes === "forbidden" ? [] : causes)]
+      .filter(([{ roleId }]) => roleId === role.id)
+      .map(([{ account }, cause]) => [account, cause]),
+  );
+
+function standingOf(
+  id: DiscordUserId,
+  role: Role,
+  cause: Cause | undefined,
+  { census, touch, joinable }: View,
+): Standing {
   const unread = census.unread.get(id);
   if (unread !== undefined) return { is: "unknown", because: unread };
   const member = census.members.get(id);
-  return member === undefined ? { is: "absent" } : standingIn(role.id, member, touch);
+  if (member === undefined) return joinable.has(id) ? { is: "absent", joinable: true } : { is: "absent" };
+  if (cause?.is === "person") return { is: "removed" };
+  return cause?.is === "unknown" ? cause : standingIn(role.id, member, touch);
 }
 
-// ---- The members ------------------------------------------------------------------------------------------------
-
-async function takeCensus(
-  request: ReadRequest,
-  guild: Guild,
-  linked: readonly DiscordUserId[],
-): Promise<Read<Census>> {
-  const list = await fetchMemberList(request.rest, guild);
-  if (list.is === "unreadable") return { unreadable: list.reason };
-  if (list.is === "forbidden") return oneByOne(request, guild, linked);
-  const doubtful = await doubtfulRoles(request, guild, list.members);
-  if (doubtful.size === 0) return whole(guild, list.members, doubtful);
-  // The count may have moved while we read: only what is amiss twice in a row is held against the list.
-  const again = await fetchMemberList(request.rest, guild);
-  if (again.is === "unreadable") return { unreadable: again.reason };
-  if (again.is === "forbidden") return oneByOne(request, guild, linked);
-  const still = await doubtfulRoles(request, guild, again.members);
-  return whole(guild, again.members, new Map([...still].filter(([id]) => doubtful.has(id))));
+/** Other bots that took the role from whom it is theirs on record. */
+function rivalsOf(role: Role, causes: readonly Cause[]): readonly string[] {
+  const names = causes.flatMap((cause) => (cause.is === "bot" ? [cause.name] : []));
+  return [...Map.groupBy(names, (name) => name)].map(
+    ([name, { length: count }]) =>
+      `The bot "${name}" took the role "${role.name}" from ${count} to whom it was given here; whoever is entitled gets it back. ` +
+      "Keep that bot away from this role, or the two undo each other's work.",
+  );
 }
 
-function whole(guild: Guild, members: Members, doubtful: ReadonlyMap<string, Reason>): Read<Census> {
-  const bot = members.get(guild.botId);
-  if (bot === undefined) throw new Error("a member list without the bot passed as whole");
-  return { value: { coverage: "everybody", bot, members, unread: new Map(), doubtful, warnings: [] } };
-}
+// ---- The server as a whole --------------------------------------------------------------------------------------
 
-/** Holders may miss in the list: this many, or this share of them, is taken for people coming and going. */
-const toleratedHolders = 2;
-const toleratedShare = 0.02;
-
-/** Roles of places whose holders the list shows clearly too few of. */
-async function doubtfulRoles(
-  { rest, places, log }: ReadRequest,
-  guild: Guild,
-  members: Members,
-): Promise<ReadonlyMap<string, Reason>> {
-  const counts = await fetchMemberCounts(rest, guild);
-  if (counts === undefined)
-    log.debug("Discord does not tell how many hold each role; the list is not compared");
-  const doubtful = new Map<string, Reason>();
-  for (const { id } of places) {
-    const counted = counts?.get(id) ?? 0;
-    const listed = [...members.values()].filter(({ roles }) => roles.has(id)).length;
-    if (counted - listed <= Math.max(toleratedHolders, counted * toleratedShare)) continue;
-    doubtful.set(id, {
-      because: `Discord counts ${counted} holders of the role "${guild.roles.get(id)?.name ?? id}" but listed ${listed}.`,
-      remedy: "Nothing was changed there; the next run reads it again.",
-    });
-  }
-  return doubtful;
-}
-
-// ---- Without the list -------------------------------------------------------------------------------------------
-
-const intentWarning =
+const lacksIntent =
   "Discord does not show the bot the member list, so only linked accounts are looked at: turn on " +
   '"Server Members Intent" on the Bot page of https://discord.com/developers/applications.';
+const lacksAuditLog =
+  "The bot may not read the server's audit log, so a role that a moderator takes from an entitled fan is given back: " +
+  "give the bot's role View Audit Log in Server Settings, Roles.";
+const lacksInvite =
+  "discord.auto_join is on, but the bot may bring nobody into the server: " +
+  "give the bot's role Create Invite in Server Settings, Roles.";
 
-/** Failures in a row after which the rest is not asked for. */
-const maxFailuresInRow = 5;
-
-async function oneByOne(
-  { rest }: ReadRequest,
-  guild: Guild,
-  linked: readonly DiscordUserId[],
-): Promise<Read<Census>> {
-  const bot = await fetchMember(rest, guild, guild.botId);
-  if (bot.is !== "member") return { unreadable: botUnseen(bot) };
-  const seen = await fetchEach(rest, guild, linked);
-  const census: Census = {
-    coverage: "linked",
-    bot: bot.member,
-    ...seen,
-    doubtful: new Map(),
-    warnings: [intentWarning],
-  };
-  return { value: census };
+function warningsOf({ census, touch, causes }: View, { autoJoin }: DiscordConfig): readonly string[] {
+  const mayInvite = may(touch.bot, PermissionFlagsBits.CreateInstantInvite);
+  return [
+    ...(census.coverage === "linked" ? [lacksIntent] : []),
+    ...(causes === "forbidden" ? [lacksAuditLog] : []),
+    ...(autoJoin.enabled && !mayInvite ? [lacksInvite] : []),
+  ];
 }
-
-async function fetchEach(
-  rest: DiscordRest,
-  guild: Guild,
-  linked: readonly DiscordUserId[],
-): Promise<Pick<Census, "members" | "unread">> {
-  const members = new Map<DiscordUserId, Member>();
-  const unread = new Map<DiscordUserId, string>();
-  let failuresInRow = 0;
-  let giveUp: string | undefined;
-  for (const id of linked) {
-    if (giveUp !== undefined) {
-      unread.set(id, giveUp);
-      continue;
-    }
-    const read = await fetchMember(rest, guild, id);
-    if (read.is === "member") members.set(id, read.member);
-    if (read.is === "unknown") unread.set(id, read.because);
-    failuresInRow = read.is === "unknown" ? failuresInRow + 1 : 0;
-    if (read.is === "unknown" && (read.isForbidden || failuresInRow >= maxFailuresInRow))
-      giveUp = read.because;
-  }
-  return { members, unread };
-}
-
-const botUnseen = (read: Exclude<MemberAlone, { is: "member" }>): Reason => ({
-  because:
-    read.is === "absent"
-      ? "The bot is not in the server."
-      : `The bot's own roles could not be read. ${read.because}`,
-  remedy: "Invite the bot to the server, or run again.",
-});

@@ -1,116 +1,165 @@
 /** What Discord's refusals of a step mean: whose fault it is, what to say, and what need not be asked again. */
-import { RESTJSONErrorCodes } from "discord.js";
+import { RESTJSONErrorCodes } from "discord-api-types/v10";
 import type { Step, Verb } from "../model.ts";
 import type { Outcome } from "../target.ts";
-import type { Answer, Failure } from "./rest.ts";
+import type { LoginTrouble } from "./oauth.ts";
+import type { Failure } from "./rest.ts";
 
-/** How much of what is left would fail alike: this verb in this place, the place, or all places. */
-export type Reach = "verb" | "place" | "server";
+/** What was asked of Discord. A join brings a member in, with all roles that are due. */
+export type Act = Verb | "join";
+
+/**
+ * How much of what is left would be answered alike, and is therefore not asked: everything about this member, this act
+ * (of giving and taking: for this role), everything about this role, or everything.
+ */
+export type Reach = "member" | "act" | "place" | "server";
+
+/** Why a step was not carried out, as far as Discord and the login that was used tell. */
+export type Trouble = Failure | LoginTrouble | { readonly is: "no login" };
 
 export interface Judged {
   readonly outcome: Outcome;
-  readonly closes?: Reach;
+  readonly closes: Reach | undefined;
 }
 
-type Meaning =
-  | { readonly is: "done" }
-  | { readonly is: "refused"; readonly sentence: string }
-  | {
-      readonly is: "failed";
-      readonly blame: "service" | "us" | "place" | "member";
-      readonly sentence: string;
-      readonly closes?: Reach;
-    };
+interface Meaning {
+  /** A failure is told by whose fault it is. */
+  readonly is: "done" | "dropped" | "refused" | "service" | "place" | "member";
+  readonly sentence: string;
+  readonly closes: Reach | undefined;
+}
+type Closing = Reach | undefined;
 
-const refused = (sentence: string): Meaning => ({ is: "refused", sentence });
-const byMember = (sentence: string): Meaning => ({ is: "failed", blame: "member", sentence });
-const byPlace = (sentence: string, closes: Reach): Meaning => ({
-  is: "failed",
-  blame: "place",
-  sentence,
-  closes,
-});
-const byService = (sentence: string): Meaning => ({ is: "failed", blame: "service", sentence });
+const done = (sentence: string, closes?: Closing): Meaning => ({ is: "done", sentence, closes });
+const dropped = (sentence: string): Meaning => ({ is: "dropped", sentence, closes: undefined });
+const refused = (sentence: string, closes?: Closing): Meaning => ({ is: "refused", sentence, closes });
+const byMember = (sentence: string, closes?: Closing): Meaning => ({ is: "member", sentence, closes });
+const byPlace = (sentence: string, closes?: Closing): Meaning => ({ is: "place", sentence, closes });
+const byService = (sentence: string): Meaning => ({ is: "service", sentence, closes: undefined });
+
+const gives = (act: Act): boolean => act === "grant" || act === "join";
 
 /** Whoever is not in the server has no role there any more, and needs no eviction. */
-const gone = (verb: Verb, sentence: string): Meaning =>
-  verb === "grant" ? refused(sentence) : { is: "done" };
+const outside = (act: Act, sentence: string): Meaning =>
+  gives(act) ? refused(sentence, "member") : done(sentence, "member");
+
+/** Keeps a member from being given something; it is no reason for which they might keep what they have. */
+const hindered = (act: Act, sentence: string): Meaning =>
+  gives(act)
+    ? refused(sentence, "member")
+    : byMember(`Discord says that this member ${sentence}; the next run looks again.`, "member");
+
+const mayLinkAgain = "they may link their account again";
+
+function missingPermission(act: Act): Meaning {
+  if (act === "join")
+    return byPlace(
+      "The bot may not bring members in with their roles; give it Create Invite and Manage Roles, and drag its role " +
+        "above those that it hands out.",
+      "act",
+    );
+  if (act === "evict")
+    return byPlace(
+      "The bot may not kick; give it Kick Members and drag its role above those of the members.",
+      "act",
+    );
+  return byPlace(
+    "The bot may not hand out this role; give it Manage Roles and drag its role above this one.",
+    "act",
+  );
+}
 
 const codes = RESTJSONErrorCodes;
 /** Not in the library's list yet. */
 const resourceOverloaded = 130_000;
 
 /** https://discord.com/developers/docs/topics/opcodes-and-status-codes#json */
-const meanings: ReadonlyMap<number, (verb: Verb) => Meaning> = new Map<number, (verb: Verb) => Meaning>([
-  [codes.UnknownMember, (verb) => gone(verb, "left the server")],
-  [codes.UnknownUser, (verb) => gone(verb, "the Discord account does not exist any more")],
-  [codes.UnknownRole, () => byPlace("The role was deleted; put an existing one in the config.", "place")],
+const meanings: ReadonlyMap<number, (act: Act) => Meaning> = new Map<number, (act: Act) => Meaning>([
   [
     codes.UnknownGuild,
     () => byPlace("The server does not exist, or the bot is not in it; invite the bot again.", "server"),
   ],
+  [codes.UnknownMember, (act) => outside(act, "left the server")],
+  [
+    codes.UnknownRole,
+    (act) =>
+      act === "join"
+        ? byPlace("One of the roles to be handed out was deleted just now; the next run goes without it.")
+        : byPlace("The role was deleted; put an existing one in the config.", "place"),
+  ],
+  [codes.UnknownUser, (act) => outside(act, "the Discord account does not exist any more")],
+  [codes.MaximumNumberOfGuildsReached, (act) => hindered(act, "is in as many servers as Discord allows")],
+  [codes.UserBannedFromThisGuild, (act) => outside(act, "is banned from the server")],
   [
     codes.MissingAccess,
-    () => byPlace("The bot has lost its access to the server; invite it again.", "server"),
+    (act) =>
+      act === "join"
+        ? byPlace(
+            "The bot may not bring members in; give it Create Invite, and see whether it is still in the server.",
+            "act",
+          )
+        : byPlace("The bot has lost its access to the server; invite it again.", "server"),
   ],
-  [
-    codes.MissingPermissions,
-    (verb) =>
-      byPlace(
-        verb === "evict"
-          ? "The bot may not kick; give it Kick Members and drag its role above those of the members."
-          : "The bot may not hand out this role; give it Manage Roles and drag its role above this one.",
-        "verb",
-      ),
-  ],
+  [codes.MissingPermissions, missingPermission],
   [
     codes.TwoFactorAuthenticationIsRequired,
     () =>
       byPlace("The server asks moderators for two-factor login; the bot's owner must turn it on.", "server"),
   ],
-  [codes.MaximumNumberOfGuildsReached, () => refused("is in as many servers as Discord allows")],
-  [codes.UserBannedFromThisGuild, () => refused("is banned from the server")],
-  [
-    codes.CannotSendMessagesToThisUserDueToHavingNoMutualGuilds,
-    () => refused("shares no server with the bot"),
-  ],
   [
     codes.InvalidOAuth2AccessToken,
-    () =>
-      byMember("Discord does not accept this member's login any more; they may link their account again."),
+    () => byMember(`Discord does not accept this member's login any more; ${mayLinkAgain}.`, "member"),
   ],
   [
     codes.MissingRequiredOAuth2Scope,
-    () => byMember("This member did not allow joining servers; they may link their account again."),
+    () => byMember(`This member did not allow joining servers; ${mayLinkAgain}.`, "member"),
+  ],
+  [
+    codes.CannotSendMessagesToThisUserDueToHavingNoMutualGuilds,
+    (act) => hindered(act, "shares no server with the bot"),
   ],
   [resourceOverloaded, () => byService("Discord is overloaded.")],
 ]);
 
 function unnamed(status: number, code: number): Meaning {
   const sentence = `Discord refused with status ${status}, code ${code}.`;
-  if (status === 403) return byPlace(sentence, "verb");
+  if (status === 403) return byPlace(sentence, "act");
   if (status === 429) return byService(sentence);
   return byMember(sentence);
 }
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
-function judgeFailure(step: Step, failure: Failure): Judged {
-  if (failure.is === "stopped")
-    return { outcome: { step, result: "dropped", sentence: "The run was stopped before this step." } };
-  if (failure.is === "unanswered")
-    return {
-      outcome: { step, result: "failed", blame: "service", sentence: `${capital(failure.because)}.` },
-    };
-  const meaning = meanings.get(failure.code)?.(step.verb) ?? unnamed(failure.status, failure.code);
-  if (meaning.is === "done") return { outcome: { step, result: "done" } };
-  const { sentence } = meaning;
-  if (meaning.is === "refused")
-    return { outcome: { step, result: "refused", code: String(failure.code), sentence } };
-  const outcome: Outcome = { step, result: "failed", blame: meaning.blame, sentence };
-  return meaning.closes === undefined ? { outcome } : { outcome, closes: meaning.closes };
+function meaningOf(act: Act, trouble: Trouble): Meaning {
+  switch (trouble.is) {
+    case "refused":
+      return meanings.get(trouble.code)?.(act) ?? unnamed(trouble.status, trouble.code);
+    case "unanswered":
+      return byService(`${capital(trouble.because)}.`);
+    case "stopped":
+      return dropped("The run was stopped before this step.");
+    case "no login":
+      return dropped("The permission to bring them in is no longer there.");
+    case "login ended":
+      return byMember(`Their permission to be brought in has ended; ${mayLinkAgain}.`, "member");
+    case "client refused":
+      return byPlace(
+        "Discord does not accept discord.oauth_client_id and oauth_client_secret, so nobody can be brought in; " +
+          "compare both with the OAuth2 page of https://discord.com/developers/applications.",
+        "act",
+      );
+  }
 }
 
-/** What became of a step, by Discord's answer to it. */
-export const judge = (step: Step, answer: Answer): Judged =>
-  answer.is === "answer" ? { outcome: { step, result: "done" } } : judgeFailure(step, answer);
+/** What became of a step that was part of an act which failed. */
+export function judge(step: Step, act: Act, trouble: Trouble): Judged {
+  const meaning = meaningOf(act, trouble);
+  return { outcome: outcomeOf(step, meaning, trouble), closes: meaning.closes };
+}
+
+function outcomeOf(step: Step, { is, sentence }: Meaning, trouble: Trouble): Outcome {
+  if (is === "done") return { step, result: "done" };
+  if (is === "dropped") return { step, result: "dropped", sentence };
+  if (is !== "refused") return { step, result: "failed", blame: is, sentence };
+  return { step, result: "refused", code: trouble.is === "refused" ? String(trouble.code) : "", sentence };
+}

@@ -1,11 +1,20 @@
 /**
  * The way to Discord. The library's queue keeps to the rate limits that the answers name; failures come back as values.
  */
-import { DiscordAPIError, RateLimitError, REST, type RouteLike } from "discord.js";
+import {
+  DiscordAPIError,
+  parseResponse,
+  RateLimitError,
+  type RequestData,
+  RequestMethod,
+  REST,
+  type RouteLike,
+} from "@discordjs/rest";
+import { APIVersion } from "discord-api-types/v10";
 import { createTransport, StoppedError, type TransportOptions, UnansweredError } from "./transport.ts";
 
 /** What became of one request. */
-export type Answer = { readonly is: "answer"; readonly body: unknown } | Failure;
+export type Answer = { readonly is: "answer"; readonly status: number; readonly body: unknown } | Failure;
 export type Failure =
   /** Discord said no; `code` is its own number, 0 where it gave none. */
   | { readonly is: "refused"; readonly status: number; readonly code: number }
@@ -21,7 +30,7 @@ export type Failure =
 export interface DiscordRest {
   get(route: RouteLike, query?: Readonly<Record<string, string>>): Promise<Answer>;
   /** `reason` goes to the server's audit log, which moderators read. */
-  put(route: RouteLike, reason: string): Promise<Answer>;
+  put(route: RouteLike, reason: string, body?: unknown): Promise<Answer>;
   delete(route: RouteLike, reason: string): Promise<Answer>;
   /** Requests sent so far, repeats included. */
   requests(): number;
@@ -46,18 +55,23 @@ export function openRest({ apiUrl, token, ...options }: RestOptions): DiscordRes
   const transport = createTransport(options);
   const rest = new REST({
     api: apiUrl,
-    version: "10",
+    version: APIVersion,
     makeRequest: transport.makeRequest,
     retries: 0, // the transport repeats
     rejectOnRateLimit: ({ retryAfter, timeToReset }) =>
       signal.aborted ||
       transport.limitedInRow() > maxLimitedInRow ||
       Math.max(retryAfter, timeToReset) > longestWaitMs,
-  }).setToken(token);
+  });
+  // Signed here: the library would forget its token at a 401 that speaks of a member's login.
+  const signed = { auth: false, headers: { authorization: `Bot ${token}` } } as const;
 
-  async function send(request: Promise<unknown>): Promise<Answer> {
+  async function send(method: RequestMethod, fullRoute: RouteLike, data: RequestData): Promise<Answer> {
+    // The library never takes its listener off the signal it is given, so each request gets one of its own.
+    const own = AbortSignal.any([signal]);
     try {
-      return { is: "answer", body: await request };
+      const response = await rest.queueRequest({ ...signed, ...data, method, fullRoute, signal: own });
+      return { is: "answer", status: response.status, body: await parseResponse(response) };
     } catch (error) {
       const end = transport.ended();
       if (end !== undefined) throw end;
@@ -67,12 +81,10 @@ export function openRest({ apiUrl, token, ...options }: RestOptions): DiscordRes
     }
   }
 
-  // The library never takes its listener off the signal it is given, so each request gets one of its own.
-  const own = () => ({ signal: AbortSignal.any([signal]) });
   return {
-    get: (route, query = {}) => send(rest.get(route, { ...own(), query: new URLSearchParams(query) })),
-    put: (route, reason) => send(rest.put(route, { ...own(), reason })),
-    delete: (route, reason) => send(rest.delete(route, { ...own(), reason })),
+    get: (route, query = {}) => send(RequestMethod.Get, route, { query: new URLSearchParams(query) }),
+    put: (route, reason, body) => send(RequestMethod.Put, route, { reason, body }),
+    delete: (route, reason) => send(RequestMethod.Delete, route, { reason }),
     requests: transport.requests,
     clockSkewMs: transport.clockSkewMs,
   };

@@ -11,6 +11,13 @@ const userId = z.custom<DiscordUserId>(
 /** https://discord.com/developers/docs/resources/user#user-object */
 export const userShape = z.object({ id: userId });
 
+/** Whoever gave us a login, with the names they go by; the global one not everybody has. */
+export const loginOwnerShape = z.object({
+  id: userId,
+  username: z.string(),
+  global_name: z.string().nullish(),
+});
+
 /** https://discord.com/developers/docs/resources/guild#guild-object */
 export const guildShape = z.object({ id: snowflake, name: z.string(), owner_id: snowflake });
 
@@ -36,3 +43,29 @@ export const memberShape = z.object({
 
 /** Role id → how many hold it. */
 export const memberCountsShape = z.record(z.string(), z.int());
+
+const roleChange = z.object({
+  key: z.enum(["$add", "$remove"]),
+  new_value: z.array(z.object({ id: snowflake })),
+});
+const otherChange = z.object({
+  key: z
+    .string()
+    .regex(/^(?!\$(add|remove)$)/)
+    .nullable(),
+});
+
+/** https://discord.com/developers/docs/resources/audit-log#audit-log-object */
+export const auditLogShape = z.object({
+  audit_log_entries: z.array(
+    z.object({
+      id: snowflake,
+      action_type: z.int(),
+      user_id: snowflake.nullable(),
+      target_id: z.string().nullable(),
+      changes: z.array(z.union([roleChange, otherChange])).optional(),
+    }),
+  ),
+  users: z.array(z.object({ id: snowflake, username: z.string(), bot: z.boolean().optional() })),
+});
+export type AuditLog = z.infer<typeof auditLogShape>;

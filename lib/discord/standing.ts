@@ -1,5 +1,5 @@
 /** Pure judgement over what was read of a server: may the bot manage a role, and who may be touched. */
-import { PermissionFlagsBits } from "discord.js";
+import { PermissionFlagsBits } from "discord-api-types/v10";
 import { parseRoleId } from "../ids.ts";
 import type { OnExpiry, Reason, Standing } from "../model.ts";
 import type { Guild, Member, Role } from "./guild.ts";
@@ -31,7 +31,8 @@ export function botOf(member: Member, guild: Guild): Bot {
   return { highest: highestOf(member, guild), permissions: own.reduce((all, each) => all | each, 0n) };
 }
 
-const may = (bot: Bot, permission: bigint) =>
+/** Whether the bot has a permission in the whole server. */
+export const may = (bot: Bot, permission: bigint): boolean =>
   (bot.permissions & (PermissionFlagsBits.Administrator | permission)) !== 0n;
 
 // ---- Places -----------------------------------------------------------------------------------------------------
@@ -88,9 +89,9 @@ function hindrance(role: Role, onExpiry: OnExpiry, bot: Bot): Reason | undefined
 
 /** What a role for fans should not carry: power over others. */
 export function dangersOf(role: Role): readonly string[] {
-  const carried = staffPermissions.filter(([, bit]) => (role.permissions & bit) !== 0n);
+  const carried = [...staffPermissions].filter(([bit]) => (role.permissions & bit) !== 0n);
   if (carried.length === 0) return [];
-  const words = carried.map(([name]) => name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, " ")).join(", ");
+  const words = carried.map(([, name]) => name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, " ")).join(", ");
   return [
     `The role "${role.name}" carries ${words}, and whoever is given it has that power. Switch it off for this role in Server Settings, Roles.`,
   ];
@@ -98,10 +99,14 @@ export function dangersOf(role: Role): readonly string[] {
 
 // ---- People -----------------------------------------------------------------------------------------------------
 
-const staffPermissions = Object.entries(PermissionFlagsBits).filter(([name]) =>
-  /^(Administrator|KickMembers|BanMembers|ModerateMembers|Manage.+)$/.test(name),
+/** By bit, since some have two names; the newer one comes last. */
+const staffPermissions: ReadonlyMap<bigint, string> = new Map(
+  Object.entries(PermissionFlagsBits)
+    .filter(([name]) => /^(Administrator|KickMembers|BanMembers|ModerateMembers|Manage.+)$/.test(name))
+    .map(([name, bit]) => [bit, name]),
 );
-const isStaffRole = (role: Role) => staffPermissions.some(([, bit]) => (role.permissions & bit) !== 0n);
+const staffBits = [...staffPermissions.keys()].reduce((all, bit) => all | bit, 0n);
+const isStaffRole = (role: Role) => (role.permissions & staffBits) !== 0n;
 
 export interface Touch {
   readonly guild: Guild;

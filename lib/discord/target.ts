@@ -1,10 +1,17 @@
 /** Discord as a target: roles of one server are the places, its members the accounts. */
 import type { DiscordConfig } from "../config/shape.ts";
+import type { Account } from "../ids.ts";
 import type { Log } from "../log.ts";
+import type { Logins } from "../logins.ts";
+import type { PlaceState, Standing } from "../model.ts";
 import type { Target } from "../target.ts";
-import { createPerformer, performAll } from "./perform.ts";
-import { readPlaces } from "./read.ts";
-import { openRest } from "./rest.ts";
+import { performAll } from "./flights.ts";
+import { createJoiner, type Joiner } from "./join.ts";
+import { openOAuth } from "./oauth.ts";
+import { createPerformer } from "./perform.ts";
+import { type Reading, readPlaces } from "./read.ts";
+import { type DiscordRest, openRest } from "./rest.ts";
+import { verifySteps } from "./verify.ts";
 
 export interface DiscordDeps {
   readonly log: Log;
@@ -12,22 +19,64 @@ export interface DiscordDeps {
   readonly signal: AbortSignal;
   /** For one attempt at one request; default 15 s. */
   readonly timeoutMs?: number;
+  /** What fans gave us to bring them in with; without it nobody is brought in. */
+  readonly logins?: Logins;
 }
 
 /** Opens the server of the config. Nothing is sent before `read` or `perform`. */
-export function openDiscord(config: DiscordConfig, { log, signal, timeoutMs }: DiscordDeps): Target {
+export function openDiscord(config: DiscordConfig, deps: DiscordDeps): Target {
+  const { log, signal, timeoutMs } = deps;
   const rest = openRest({ apiUrl: config.apiUrl, token: config.token, log, signal, timeoutMs });
-  const perform = createPerformer(rest, config.guildId);
+  const joiner = openJoiner(config, rest, deps);
+  const perform = createPerformer(rest, config.guildId, joiner);
+  // Whoever may be thrown out may have to be brought in again.
+  const loginsServeOnce = config.places.every(({ onExpiry }) => onExpiry !== "evict");
+  let reading: Reading | undefined;
   return {
     name: "discord",
     supports: new Set(["grant", "revoke", "evict"]),
-    async read(places, linked) {
-      const states = await readPlaces({ rest, config, places, linked, log });
+    async read(places, linked, onRecord = new Map()) {
+      const joinable = config.autoJoin.enabled ? await joiner?.joinable() : undefined;
+      reading = await readPlaces({
+        rest,
+        config,
+        places,
+        linked,
+        onRecord,
+        log,
+        ...(joinable === undefined ? {} : { joinable }),
+      });
       signal.throwIfAborted();
-      return states;
+      return reading.states;
     },
-    perform: (steps) => performAll(steps, perform, signal),
-    requests: () => rest.requests(),
+    async *perform(steps) {
+      yield* performAll(steps, perform, signal);
+      if (loginsServeOnce) await joiner?.endServed(membersIn(reading?.states ?? new Map()));
+    },
+    verify: (done) => verifySteps(rest, reading?.seen, done),
+    warnings: () => reading?.warnings ?? [],
+    requests: () => rest.requests() + (joiner?.requests() ?? 0),
     clockSkewMs: () => rest.clockSkewMs(),
   };
 }
+
+function openJoiner(
+  { apiUrl, guildId, oauth: client }: DiscordConfig,
+  rest: DiscordRest,
+  { logins, ...deps }: DiscordDeps,
+): Joiner | undefined {
+  if (client === undefined || logins === undefined) return undefined;
+  const oauth = openOAuth({ apiUrl, oauth: client }, deps);
+  return createJoiner({ rest, oauth, logins, guildId, log: deps.log });
+}
+
+const isMember = ({ is }: Standing) => is === "in" || is === "out" || is === "removed";
+
+/** Whom a reading showed on the server, of the accounts that it looked at. */
+const membersIn = (states: ReadonlyMap<unknown, PlaceState>): ReadonlySet<Account> =>
+  new Set(
+    [...states.values()]
+      .flatMap((state) => ("unreadable" in state ? [] : [...state.members]))
+      .filter(([, standing]) => isMember(standing))
+      .map(([account]) => account),
+  );

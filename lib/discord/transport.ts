@@ -3,7 +3,8 @@
  * (a refused token, too many refusals, our clock).
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { DefaultRestOptions } from "discord.js";
+import { DefaultRestOptions } from "@discordjs/rest";
+import { RESTJSONErrorCodes } from "discord-api-types/v10";
 import { PlatformError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { createInvalidMeter, maxInvalidAnswers } from "./invalid-meter.ts";
@@ -40,13 +41,29 @@ type Request = Parameters<typeof DefaultRestOptions.makeRequest>;
  * Reads the body, too, so that the timeout covers it and a body cut short is an attempt that failed. A write under way
  * outlasts the end of the run: whether it took effect would be open otherwise.
  */
-async function attempt([url, init]: Request, timeoutMs: number, stop: AbortSignal): Promise<Response> {
+async function attempt(
+  [url, init]: Request,
+  timeoutMs: number,
+  stop: AbortSignal,
+): Promise<{ readonly response: Response; readonly text: string }> {
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = init.method === "GET" ? AbortSignal.any([timeout, stop]) : timeout;
   const response = await DefaultRestOptions.makeRequest(url, { ...init, signal });
   const text = await response.text();
   const hasNoBody = response.status === 204 || response.status === 205 || response.status === 304;
-  return new Response(hasNoBody ? null : text, { status: response.status, headers: [...response.headers] });
+  const { status, headers } = response;
+  return { response: new Response(hasNoBody ? null : text, { status, headers: [...headers] }), text };
+}
+
+/** Whether a refusal speaks of the login that a member gave us, and not of the bot's own token. */
+function isAboutMember(text: string): boolean {
+  try {
+    const body: unknown = JSON.parse(text);
+    const code = typeof body === "object" && body !== null && "code" in body ? body.code : undefined;
+    return code === RESTJSONErrorCodes.InvalidOAuth2AccessToken;
+  } catch {
+    return false;
+  }
 }
 
 function wordsOf(error: unknown, timeoutMs: number): string {
@@ -85,20 +102,20 @@ export function createTransport({ log, signal, timeoutMs = defaultTimeoutMs }: T
   let limitedInRow = 0;
   let end: PlatformError | undefined;
 
-  function note({ status, headers }: Response): void {
+  function note({ status, headers }: Response, text: string): void {
     const dateMs = Date.parse(headers.get("date") ?? "");
     if (!Number.isNaN(dateMs)) skewMs = Date.now() - dateMs;
     limitedInRow = status === 429 ? limitedInRow + 1 : 0;
     refusals.note(status, headers.get("x-ratelimit-scope"), Date.now());
-    if (status === 401) end = refusedToken();
+    if (status === 401 && !isAboutMember(text)) end = refusedToken();
     else if (refusals.isFull(Date.now())) end = tooManyRefusals();
   }
 
   async function tryOnce(request: Request): Promise<Response | UnansweredError> {
     sent += 1;
     try {
-      const response = await attempt(request, timeoutMs, signal);
-      note(response);
+      const { response, text } = await attempt(request, timeoutMs, signal);
+      note(response, text);
       return response.status < 500
         ? response
         : new UnansweredError(`Discord answered with status ${response.status}`);

@@ -1,0 +1,58 @@
+/** Reading of what users bought of the bot's own application. */
+import { Routes } from "discord-api-types/v10";
+import { z } from "zod";
+import { fetchShaped, reasonOf } from "./fetch.ts";
+import type { Read } from "./guild.ts";
+import type { DiscordRest } from "./rest.ts";
+
+const snowflake = z.string().regex(/^\d{1,20}$/);
+const applicationShape = z.object({ id: snowflake });
+const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
+
+/** https://discord.com/developers/docs/resources/entitlement#entitlement-object */
+const entitlementShape = z
+  .object({
+    id: snowflake,
+    sku_id: snowflake,
+    user_id: snowflake.nullish(),
+    guild_id: snowflake.nullish(),
+    type: z.int().nullable(),
+    deleted: z.boolean(),
+    ends_at: time.nullish(),
+  })
+  .transform((raw) => ({
+    id: raw.id,
+    skuId: raw.sku_id,
+    userId: raw.guild_id == null ? (raw.user_id ?? undefined) : undefined,
+    type: raw.type,
+    isDeleted: raw.deleted,
+    endsAtMs: raw.ends_at ?? undefined,
+  }));
+/** What one purchase gives; `userId` is undefined where a server owns it. */
+export type Entitlement = z.output<typeof entitlementShape>;
+
+const pageSize = 100;
+
+/**
+ * The entitlements of the bot's application to these SKUs that have not ended, by pages, the oldest first.
+ * https://discord.com/developers/docs/resources/entitlement#list-entitlements
+ */
+export async function fetchEntitlements(
+  rest: DiscordRest,
+  skuIds: readonly string[],
+): Promise<Read<readonly Entitlement[]>> {
+  const application = await fetchShaped(rest, "/applications/@me", applicationShape);
+  if (application.is !== "value") return { unreadable: reasonOf(application, "the bot's application") };
+  const found: Entitlement[] = [];
+  let after = "0";
+  for (;;) {
+    const query = { sku_ids: skuIds.join(","), exclude_ended: "true", limit: String(pageSize), after };
+    const route = Routes.entitlements(application.value.id);
+    const page = await fetchShaped(rest, route, z.array(entitlementShape), query);
+    if (page.is !== "value") return { unreadable: reasonOf(page, "the purchases") };
+    found.push(...page.value);
+    const last = page.value.map(({ id }) => BigInt(id)).reduce((a, b) => (a > b ? a : b), BigInt(after));
+    if (page.value.length < pageSize || last === BigInt(after)) return { value: found };
+    after = String(last);
+  }
+}

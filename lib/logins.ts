@@ -1,0 +1,20 @@
+/** What fans gave us so that we may bring them into the Discord server, and where it is kept. Secrets, all of it. */
+import type { DiscordUserId } from "./ids.ts";
+
+/** One fan's authorization of our application. https://discord.com/developers/docs/topics/oauth2 */
+export interface Login {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly expiresAtMs: number;
+  readonly scopes: readonly string[];
+}
+
+/** The stored logins, one per account. */
+export interface Logins {
+  accounts(): Promise<ReadonlySet<DiscordUserId>>;
+  load(account: DiscordUserId): Promise<Login | undefined>;
+  /** Once this resolves, it survives a power cut. */
+  save(account: DiscordUserId, login: Login): Promise<void>;
+  /** Forgets these, save where a newer one has taken their place meanwhile. */
+  drop(logins: ReadonlyMap<DiscordUserId, Login>): Promise<void>;
+}
