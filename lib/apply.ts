@@ -50,44 +50,75 @@ export async function apply(application: Application): Promise<Applied> {
   const { target, steps, log, progress } = application;
   const breaker = createBreaker(application.signal);
   const journal = createJournal(application);
+  const claimed: Outcome[] = [];
   try {
     for await (const outcome of target.perform(pull(application, breaker, journal))) {
       breaker.note(outcome);
-      await journal.add(outcome);
-      progress(`${target.name}: changes`, journal.outcomes.length, steps.length);
+      if (outcome.result === "done" && target.verify !== undefined) claimed.push(outcome);
+      else await journal.add(outcome);
+      progress(`${target.name}: changes`, claimed.length + journal.outcomes.length, steps.length);
     }
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     log.error(error.message);
     breaker.end(`${error.message} ${error.remedy}`);
   } finally {
+    // Also of a run that ended early: what was done was done.
+    for (const outcome of await readAgain(claimed, application)) await journal.add(outcome);
     await journal.flush();
   }
   return { outcomes: journal.outcomes, brokenOff: breaker.reason() };
 }
 
+/** What the platform says was done, as it shows when read again: a change that it swallowed has failed. */
+async function readAgain(
+  claimed: readonly Outcome[],
+  { target, log }: Application,
+): Promise<readonly Outcome[]> {
+  if (claimed.length === 0 || target.verify === undefined) return claimed;
+  const lost = await target.verify(claimed.map(({ step }) => step)).catch((error: unknown) => {
+    if (!(error instanceof OperatorError)) throw error;
+    log.warn(`What was done could not be read again. ${error.message}`);
+    return new Map<Step, string>();
+  });
+  return claimed.map((outcome) => {
+    const sentence = lost.get(outcome.step);
+    return sentence === undefined
+      ? outcome
+      : { step: outcome.step, result: "failed", blame: "service", sentence };
+  });
+}
+
 /** Yields each step when the platform asks for it, unless its ground has gone by then. */
 async function* pull(application: Application, breaker: Breaker, journal: Journal): AsyncGenerator<Step> {
-  const { steps, look, now, confirmationMaxAgeMs } = application;
+  const { look, now, confirmationMaxAgeMs } = application;
+  const acts = actsOf(application.steps);
   let confirmedAtMs = application.confirmedAtMs;
   let confirmed: ReadonlySet<Step> | undefined;
-  for (const [index, step] of steps.entries()) {
+  for (const [index, act] of acts.entries()) {
     if (breaker.reason() !== undefined) return;
-    if (step.verb !== "grant" && now() - confirmedAtMs > confirmationMaxAgeMs) {
-      confirmed = await look.confirmAgain(steps.slice(index));
+    const takes = act.some(({ verb }) => verb !== "grant");
+    if (takes && now() - confirmedAtMs > confirmationMaxAgeMs) {
+      confirmed = await look.confirmAgain(acts.slice(index).flat());
       confirmedAtMs = now();
     }
-    const objection =
-      step.verb !== "grant" && confirmed?.has(step) === false
-        ? "A later reading no longer says that this entitlement ended."
-        : await look.stillStands(step);
-    if (objection !== undefined) {
-      await journal.add({ step, result: "dropped", sentence: objection });
-      continue;
+    const standing: Step[] = [];
+    for (const step of act) {
+      const objection =
+        takes && confirmed?.has(step) === false
+          ? "A later reading no longer says that this entitlement ended."
+          : await look.stillStands(step);
+      if (objection === undefined) standing.push(step);
+      else await journal.add({ step, result: "dropped", sentence: objection });
     }
-    yield step;
+    yield* standing;
   }
 }
+
+/** Whoever is brought in gets all their roles at once: those steps are one act, when the first of them has its turn. */
+const actsOf = (steps: readonly Step[]): readonly (readonly Step[])[] => [
+  ...Map.groupBy(steps, (step) => (step.joins === true ? step.account : step)).values(),
+];
 
 // ---- When to end ------------------------------------------------------------------------------------------------
 

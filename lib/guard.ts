@@ -1,5 +1,6 @@
 /** The brakes: which steps of a plan may go, and which wait for a person's approval. */
 import { compareIds, type Account, type PlaceId } from "./ids.ts";
+import type { SourceSize } from "./facts.ts";
 import type {
   Accepts,
   Held,
@@ -10,7 +11,6 @@ import type {
   Plan,
   ReadablePlace,
   Skip,
-  SourceSize,
   Step,
 } from "./model.ts";
 import { rulesHash } from "./rules.ts";

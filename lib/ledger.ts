@@ -3,7 +3,7 @@
  * Rows have no identity of their own (an order id may be missing, two tips may be equal), so the ledger is a multiset.
  */
 import type { ContentId, FanId } from "./ids.ts";
-import type { EarningsRow, Unlock } from "./model.ts";
+import type { EarningsRow, Unlock } from "./facts.ts";
 
 // ---- Joining ----------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
  * The nouns of the program: what flows through the pipeline
  * (snapshot → evaluate → want → have → diff → confirm → guard → apply → report). Types, and what follows from them alone; no I/O.
  */
+import type { SourceSize } from "./facts.ts";
 import type {
   Account,
   ContentId,
@@ -15,10 +16,6 @@ import type {
   RoleId,
   TargetName,
 } from "./ids.ts";
-
-/** A fact that was read, or why it could not be. */
-export type Known<T> =
-  { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
 
 // ---- Rules and places -------------------------------------------------------------------------------------------
 
@@ -52,95 +49,10 @@ export interface Place {
   readonly cascade?: true;
   /** A room: the knock of somebody who is linked and not entitled is declined; otherwise it is left for a person. */
   readonly knock?: "decline";
+  /** A Discord role that comes with being brought into the server and in no other way; the rules say when it ends. */
+  readonly onlyOnJoin?: true;
   /** A Fanvue list that is filled from the holders of a Discord role: then there are no rules. */
   readonly mirrors?: RoleId;
-}
-
-// ---- What Fanvue says -------------------------------------------------------------------------------------------
-
-/** One row of the subscribers list. Status and dates are told by the v1 API only. */
-export interface Subscriber {
-  readonly handle: string;
-  readonly displayName: string;
-  readonly isTopSpender: boolean;
-  /** v1: active, cancelled, paused, pending_confirmation or a word we don't know; undefined: the API gave none. */
-  readonly status: string | undefined;
-  readonly periodEndsAtMs: number | undefined;
-  /** True for free and trial subscribers, undefined where the API does not tell. */
-  readonly isFree: boolean | undefined;
-}
-
-export interface Follower {
-  readonly handle: string;
-  readonly displayName: string;
-  readonly isTopSpender: boolean;
-}
-
-/** What Fanvue's insight of one fan says. */
-export interface Insight {
-  /** subscriber, expired, follower, not_contactable or a word we don't know. */
-  readonly status: string;
-  /** What the fan spent in all, net of refunds; undefined where the answer held no figure. */
-  readonly totalCents: number | undefined;
-  readonly lastPurchaseAtMs: number | undefined;
-  /** When the subscription renews or, once expired, ended; undefined where not told. */
-  readonly renewsAtMs: number | undefined;
-  readonly readAtMs: number;
-}
-
-/** One row of the ledger of earnings, of either API generation. */
-export interface EarningsRow {
-  /** Fanvue's word: subscription, renewal, post, message, tip, refund, chargeback, … an open set. */
-  readonly source: string;
-  /** purchase: a fan's money · reversal: a refund or chargeback · other: rewards and what we don't know. */
-  readonly kind: "purchase" | "reversal" | "other";
-  readonly dateMs: number;
-  /** Absent on rewards and deleted fans. */
-  readonly fan: FanId | undefined;
-  readonly orderId: string | undefined;
-  /** On a reversal of the v1 API: the order it takes back. */
-  readonly reversesOrderId: string | undefined;
-  readonly postId: ContentId | undefined;
-  readonly messageId: ContentId | undefined;
-  readonly grossCents: number;
-  readonly netCents: number;
-}
-
-/** A list read whole. */
-export interface ListMembers {
-  readonly members: ReadonlySet<FanId>;
-  /** What Fanvue itself counts; undefined where it does not say. */
-  readonly count: number | undefined;
-}
-
-/** What the ledger says of one fan and one content: bought, bought and wholly reversed, or not to be told apart. */
-export type Unlock = "bought" | "reversed" | "ambiguous";
-
-/** All that the rules may ask, read once for all places of a config. A part that no rule needs is "not read". */
-export interface Facts {
-  readonly readAtMs: number;
-  readonly subscribers: Known<ReadonlyMap<FanId, Subscriber>>;
-  readonly followers: Known<ReadonlyMap<FanId, Follower>>;
-  /** Spending figures of linked fans; a fan who is missing could not be read. */
-  readonly insights: ReadonlyMap<FanId, Insight>;
-  readonly lists: ReadonlyMap<ListKey, Known<ListMembers>>;
-  /** From the ledger of earnings; unknown while its history is not read whole. */
-  readonly unlocks: Known<ReadonlyMap<ContentId, ReadonlyMap<FanId, Unlock>>>;
-}
-
-/** What was read again, just before removals, of the fans and lists that they concern. Missing is unknown. */
-export interface Evidence {
-  readonly readAtMs: number;
-  readonly insights: ReadonlyMap<FanId, Known<Insight>>;
-  /** The fan's row in the subscribers or followers list, or of v1's single subscriber. */
-  readonly rows: ReadonlyMap<FanId, Known<Subscriber | Follower>>;
-  readonly lists: ReadonlyMap<ListKey, Known<ListMembers>>;
-}
-
-/** The size of a source that a guard watches: subscribers, followers or a list. */
-export interface SourceSize {
-  readonly source: string;
-  readonly size: number;
 }
 
 // ---- Verdicts and wishes ----------------------------------------------------------------------------------------
@@ -188,12 +100,14 @@ export type Want = ReadonlyMap<Place, ReadonlyMap<Account, Wish>>;
 
 /**
  * How an account stands in a place.
- * out: may be granted · absent: not in the guild · left: went or declined by choice · removed: a person took it out
- * · unknown: could not be read. An account that is missing in `members` is out.
+ * out: may be granted · absent: not in the guild (joinable: they gave us the login to bring them in) · left: went or
+ * declined by choice · removed: a person took it out · unknown: could not be read. An account that is missing in
+ * `members` is out.
  */
 export type Standing =
   | { readonly is: "in" | "invited"; readonly untouchable?: string }
-  | { readonly is: "out" | "absent" | "knocking" | "banned" | "left" | "removed" }
+  | { readonly is: "absent"; readonly joinable?: true }
+  | { readonly is: "out" | "knocking" | "banned" | "left" | "removed" }
   | { readonly is: "unknown"; readonly because: string };
 
 /** Whether an account has the place or an open invitation to it. */
@@ -261,6 +175,7 @@ export const isOurs = (grant: Grant | undefined): grant is Grant =>
 /** Somebody who left by choice or was taken out by a person, and whether the entitlement has ended since. */
 export interface Departure {
   readonly account: Account;
+  readonly how: "left" | "removed";
   readonly noticedAtMs: number;
   readonly endedAtMs: number | undefined;
 }
@@ -281,6 +196,8 @@ export interface PlaceMemory {
   readonly placeId: PlaceId | undefined;
   readonly grants: ReadonlyMap<Account, Grant>;
   readonly departures: ReadonlyMap<Account, Departure>;
+  /** Linked accounts that were ever seen on the Discord server: of the whole target, not of this place alone. */
+  readonly seen: ReadonlySet<Account>;
   readonly refusals: ReadonlyMap<Account, Refusal>;
   /** Since when an account of ours is not entitled; cleared by a yes. */
   readonly lapsedSinceMs: ReadonlyMap<Account, number>;
@@ -309,6 +226,8 @@ export interface Step {
   readonly requested?: boolean;
   /** In a space: goes before the account's other steps of this kind, since rooms open to the space's members. */
   readonly isSpace?: true;
+  /** A grant to somebody who is not on the Discord server yet: they are brought in, with this and their other such roles. */
+  readonly joins?: true;
   /** A removal from a room that goes with a space, which is `place`. */
   readonly within?: {
     readonly roomName: string;
@@ -356,7 +275,11 @@ export interface Observations {
   readonly gone: readonly Account[];
   /** Grants of ours that new rules justify too. */
   readonly basis: readonly { account: Account; basis: readonly string[] }[];
-  readonly departed: readonly Account[];
+  readonly departed: readonly { account: Account; how: Departure["how"] }[];
+  /** Departed by choice, and here again by themselves (or let in again by a person). */
+  readonly returned: readonly Account[];
+  /** Linked accounts seen on the Discord server for the first time. */
+  readonly seen: readonly Account[];
   /** Departed, and not entitled any more: the next entitlement invites again. */
   readonly departureEnded: readonly Account[];
   readonly lapsed: readonly Account[];

@@ -1,20 +1,7 @@
 /** What the rules say of a fan: by the snapshot (`evaluate`), and by what was read again before a removal (`confirm`). */
 import type { FanId, ListKey } from "./ids.ts";
-import {
-  listKey,
-  type Evidence,
-  type Facts,
-  type Grant,
-  type Insight,
-  type Known,
-  type ListMembers,
-  type ListRef,
-  type Place,
-  type Rule,
-  type Subscriber,
-  type Unlock,
-  type Verdict,
-} from "./model.ts";
+import type { Evidence, Facts, Insight, Known, ListMembers, Subscriber, Unlock } from "./facts.ts";
+import { listKey, type Grant, type ListRef, type Place, type Rule, type Verdict } from "./model.ts";
 
 type RuleOf<Kind extends Rule["kind"]> = Extract<Rule, { kind: Kind }>;
 

@@ -4,7 +4,7 @@ import type { Fanvue } from "./fanvue/client.ts";
 import { unlocksFrom } from "./ledger.ts";
 import type { Log, Progress } from "./log.ts";
 import type { FanId, ListKey } from "./ids.ts";
-import type { Facts, Follower, Known, ListMembers, SourceSize, Subscriber } from "./model.ts";
+import type { Facts, Follower, Known, ListMembers, SourceSize, Subscriber } from "./facts.ts";
 import { type Ledger, updateLedger } from "./snapshot/earnings.ts";
 import { covers, type Needs, needsKey, needsLedger } from "./snapshot/needs.ts";
 import { readSpend, type Spend } from "./snapshot/spend.ts";

@@ -1,6 +1,6 @@
 /** What the sync scripts share: their options, the choice of places, and the way from a run to its report. */
 import type { Context } from "./cli.ts";
-import { openDatabase } from "./db.ts";
+import type { Database } from "./db.ts";
 import { BadInputError, type ExitCode, exitCodes } from "./errors.ts";
 import type { Fanvue } from "./fanvue/client.ts";
 import type { LockName } from "./lock.ts";
@@ -41,6 +41,7 @@ export interface SyncScript {
   readonly platform: Platform;
   readonly places: readonly Place[];
   readonly target: Target;
+  readonly database: Database;
   readonly locks: readonly LockName[];
 }
 
@@ -54,8 +55,7 @@ export async function sync(context: Context<typeof syncOptions>, script: SyncScr
   const fan = chooseFan(options.fan);
   refuseMixture(options);
 
-  const database = openDatabase(dataDir);
-  const fanvue = await openSource(context, database, { remember: !dryRun });
+  const fanvue = await openSource(context, script.database, { remember: !dryRun });
   const run = await reconcile({
     ...script,
     chosen,
@@ -65,7 +65,6 @@ export async function sync(context: Context<typeof syncOptions>, script: SyncScr
     dryRun,
     config,
     fanvue,
-    database,
     dataDir,
     requests: () => requestsOf(fanvue, script.target),
     now: Date.now,

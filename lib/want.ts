@@ -1,6 +1,7 @@
 /** Who is wanted where: links resolved from all their sources, and the wishes that follow from rules or from a peer. */
 import { compareIds, type Account, type DiscordUserId, type FanId, type Mxid, type Platform } from "./ids.ts";
-import type { Facts, Link, Place, PlaceState, Rule, Step, Verdict, Want, Wish } from "./model.ts";
+import type { Facts } from "./facts.ts";
+import type { Link, Place, PlaceState, Rule, Step, Verdict, Want, Wish } from "./model.ts";
 import { anyOf, dayOf, evaluate, ruleKey } from "./rules.ts";
 
 // ---- Links ------------------------------------------------------------------------------------------------------
@@ -17,13 +18,11 @@ export interface BookLink {
   readonly platform: Platform;
   readonly account: DiscordUserId | Mxid;
 }
-export interface Block {
-  readonly platform: Platform;
-  readonly account: DiscordUserId | Mxid;
-  /** Undefined: the account altogether. */
-  readonly fan: FanId | undefined;
-  readonly createdAtMs: number;
-}
+/** Of a pair, of an account altogether, or of a fan altogether, whatever its cause. */
+export type Block = { readonly createdAtMs: number } & (
+  | { readonly platform: Platform; readonly account: DiscordUserId | Mxid; readonly fan: FanId | undefined }
+  | { readonly platform: undefined; readonly account: undefined; readonly fan: FanId }
+);
 export interface LinkSources {
   readonly stored: readonly StoredLink[];
   readonly blocks: readonly Block[];
@@ -42,14 +41,17 @@ export interface ResolvedLinks {
   readonly conflicts: readonly string[];
 }
 
-const pairKey = (account: Account, fan: FanId | undefined): string => `${account} ${fan ?? "*"}`;
+const pairKey = (account: Account | undefined, fan: FanId | undefined): string =>
+  `${account ?? "*"} ${fan ?? "*"}`;
 const byBook = (a: BookLink, b: BookLink): number => compareIds(a.book, b.book);
 
 /** Brings the links of database and books together: a block outranks a proof, a proof outranks a book. */
 export function resolveLinks(sources: LinkSources): ResolvedLinks {
   const blocked = new Set(sources.blocks.map((block) => pairKey(block.account, block.fan)));
   const isBlocked = ({ account, fan }: { account: Account; fan: FanId }) =>
-    blocked.has(pairKey(account, undefined)) || blocked.has(pairKey(account, fan));
+    [pairKey(account, undefined), pairKey(account, fan), pairKey(undefined, fan)].some((key) =>
+      blocked.has(key),
+    );
   const stored = sources.stored.filter((link) => !isBlocked(link));
   const proved = stored.filter((link) => link.source === "proved");
   const provedFans = Map.groupBy(proved, (link) => link.account);
@@ -92,7 +94,7 @@ function cutAccounts(blocks: readonly Block[], links: readonly Link[]): Readonly
   );
   const cut = new Map<Account, number>();
   for (const { account, fan, platform, createdAtMs } of blocks)
-    for (const id of platform === "discord" ? [account, fan] : [account])
+    for (const id of platform === "matrix" ? [account] : [account, fan])
       if (id !== undefined && !linked.has(id)) cut.set(id, Math.max(createdAtMs, cut.get(id) ?? 0));
   return cut;
 }

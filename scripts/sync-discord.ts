@@ -12,6 +12,8 @@
  * 5 Fanvue could not be read, 75 another run is busy.
  */
 import { command } from "../lib/cli.ts";
+import { openDatabase } from "../lib/db.ts";
+import { loginsIn } from "../lib/discord-logins.ts";
 import { openDiscord } from "../lib/discord/target.ts";
 import { nothingToDo, sync, syncOptions } from "../lib/sync.ts";
 
@@ -23,11 +25,14 @@ await command({
   async run(context) {
     const { discord } = context.config;
     if (discord === undefined) return nothingToDo(context, "discord", "The config has no discord section");
+    const { dataDir, log, signal } = context;
+    const database = openDatabase(dataDir);
     return sync(context, {
       script: "sync-discord",
       platform: "discord",
       places: discord.places,
-      target: openDiscord(discord, context),
+      target: openDiscord(discord, { log, signal, logins: loginsIn(database) }),
+      database,
       locks: ["discord"],
     });
   },

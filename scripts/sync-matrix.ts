@@ -12,6 +12,7 @@
  * 5 Fanvue could not be read, 75 another run is busy.
  */
 import { command } from "../lib/cli.ts";
+import { openDatabase } from "../lib/db.ts";
 import { openMatrix } from "../lib/matrix/target.ts";
 import { nothingToDo, sync, syncOptions } from "../lib/sync.ts";
 
@@ -28,6 +29,7 @@ await command({
       platform: "matrix",
       places: matrix.places,
       target: openMatrix(matrix, context),
+      database: openDatabase(context.dataDir),
       locks: ["matrix"],
     });
   },

@@ -13,7 +13,7 @@ import {
   unlocksFrom,
 } from "../lib/ledger.ts";
 import { type ContentId, type FanId, parseContentId, parseFanId } from "../lib/ids.ts";
-import type { EarningsRow } from "../lib/model.ts";
+import type { EarningsRow } from "../lib/facts.ts";
 
 const fan = (digit: number): FanId =>
   parseFanId(`00000000-0000-4000-8000-00000000000${digit}`) ?? assert.fail("no uuid");

@@ -61,9 +61,10 @@ function showObservations({ placeId, ...kinds }: Observations): Record<string, s
 }
 
 function showObservation(
-  one: Account | { account: Account; fans?: readonly FanId[]; basis?: readonly string[] },
+  one: Account | { account: Account; how?: string; fans?: readonly FanId[]; basis?: readonly string[] },
 ) {
   if (typeof one === "string") return nameOfAccount(one);
+  if (one.how !== undefined) return `${nameOfAccount(one.account)} ${one.how}`;
   const fans = one.fans === undefined ? [] : [`(${one.fans.map(nameOfFan).join(", ")})`];
   const basis = one.basis === undefined ? [] : [`by: ${one.basis.join(", ")}`];
   return [nameOfAccount(one.account), ...fans, ...basis].join(" ");

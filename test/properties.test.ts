@@ -5,7 +5,9 @@ import fc from "fast-check";
 import { guard, removalLimit } from "../lib/guard.ts";
 import type { Account, FanId } from "../lib/ids.ts";
 import type {
+  Departure,
   Grant,
+  Observations,
   Place,
   PlaceMemory,
   PlaceState,
@@ -33,11 +35,12 @@ const rule = fc.constantFrom("subscription", "spending:500", "fanvue_list:custom
 const standing = fc.oneof(
   { arbitrary: fc.constantFrom<Standing["is"]>("in", "invited", "out"), weight: 6 },
   {
-    arbitrary: fc.constantFrom<Standing["is"]>("absent", "knocking", "banned", "left", "removed"),
+    arbitrary: fc.constantFrom<Standing["is"]>("knocking", "banned", "left", "removed"),
     weight: 2,
   },
   { arbitrary: fc.constant<Standing["is"]>("unknown"), weight: 1 },
 );
+const departure = fc.record({ how: fc.constantFrom("left", "removed"), ended: fc.boolean() });
 const placeDraft = fc.record({
   rules: fc.uniqueArray(rule, { minLength: 1, maxLength: 2, selector: (it) => JSON.stringify(it) }),
   onExpiry: fc.constantFrom<Place["onExpiry"]>("revoke", "revoke", "evict", "keep"),
@@ -48,6 +51,8 @@ const placeDraft = fc.record({
   members: fc.dictionary(name, standing),
   granted: fc.dictionary(name, fc.constantFrom<Grant["origin"]>("granted", "adopted", "found")),
   untouchable: fc.subarray(names, { maxLength: 1 }),
+  departed: fc.dictionary(name, departure, { maxKeys: 2 }),
+  onlyOnJoin: fc.constantFrom(false, false, false, true),
 });
 /** What Fanvue tells of a fan, in the snapshot and, when asked again, as evidence. */
 const fanDraft = fc.record({
@@ -61,6 +66,9 @@ const town = fc.record({
   fans: fc.record(Object.fromEntries(names.map((it) => [it, fanDraft]))),
   links: fc.uniqueArray(fc.tuple(name, name), { maxLength: 10, selector: ([a, b]) => `${a} ${b}` }),
   cut: fc.subarray(names, { maxLength: 2 }),
+  /** Not on the server, and whether they gave us leave to bring them in. */
+  away: fc.dictionary(name, fc.boolean(), { maxKeys: 4 }),
+  seen: fc.subarray(names),
   subscribersRead: fc.boolean(),
   listCount: fc.constantFrom("right", "wrong", "none"),
 });
@@ -119,8 +127,8 @@ function worldOf(drawn: Town): World {
   const made = drawn.places.map((draft, index) => ({ draft, place: placeOf(index, draft.rules, draft) }));
   return {
     places: made.map(({ place }) => place),
-    states: new Map(made.map(({ draft, place }) => [place, stateOf(place, draft)])),
-    memories: new Map(made.map(({ draft, place }) => [place, memoryOf(place, draft)])),
+    states: new Map(made.map(({ draft, place }) => [place, stateOf(place, draft, drawn.away)])),
+    memories: new Map(made.map(({ draft, place }) => [place, memoryOf(place, draft, drawn.seen)])),
     given: factsAndLinks(drawn),
   };
 }
@@ -135,17 +143,23 @@ const placeOf = (index: number, rules: readonly Rule[], draft: PlaceDraft): Plac
   graceDays: draft.graceDays,
   strangers: draft.strangers,
   adopt: draft.adopt,
+  ...(draft.onlyOnJoin ? { onlyOnJoin: true } : {}),
 });
 
-const stateOf = (place: Place, { members, untouchable }: PlaceDraft): PlaceState => ({
+const stateOf = (place: Place, { members, untouchable }: PlaceDraft, away: Town["away"]): PlaceState => ({
   placeId: placeIdOf(place.id),
   name: place.id,
-  members: new Map(
-    Object.entries(members).map(([it, is]) => [accountOf(it), standingOf(is, untouchable.includes(it))]),
-  ),
+  members: new Map([
+    ...Object.entries(members).map(
+      ([it, is]) => [accountOf(it), standingOf(is, untouchable.includes(it))] as const,
+    ),
+    ...Object.entries(away).map(([it, joinable]) => [accountOf(it), absentBy(joinable)] as const),
+  ]),
   coverage: "everybody",
   warnings: [],
 });
+
+const absentBy = (joinable: boolean): Standing => (joinable ? { is: "absent", joinable } : { is: "absent" });
 
 function standingOf(is: Standing["is"], untouchable: boolean): Standing {
   if (is === "unknown") return { is, because: "not read" };
@@ -153,7 +167,11 @@ function standingOf(is: Standing["is"], untouchable: boolean): Standing {
   return { is };
 }
 
-function memoryOf(place: Place, { granted, applied }: PlaceDraft): PlaceMemory {
+function memoryOf(
+  place: Place,
+  { granted, applied, departed }: PlaceDraft,
+  seen: readonly string[],
+): PlaceMemory {
   const hashes: Record<string, string | undefined> = { yes: rulesHash(place), otherwise: "other" };
   const grants = Object.entries(granted).map(([it, origin]) =>
     grantOf(place, accountOf(it), [fanOf(it)], origin),
@@ -162,13 +180,26 @@ function memoryOf(place: Place, { granted, applied }: PlaceDraft): PlaceMemory {
     rulesHash: hashes[applied],
     placeId: placeIdOf(place.id),
     grants: new Map(grants.map((grant) => [grant.account, grant])),
-    departures: new Map(),
+    departures: new Map(
+      Object.entries(departed).map(([it, { how, ended }]) => [
+        accountOf(it),
+        departureOf(accountOf(it), how, ended),
+      ]),
+    ),
+    seen: new Set(seen.map(accountOf)),
     refusals: new Map(),
     lapsedSinceMs: new Map(),
     removedLastDay: new Set(),
     oursDayAgo: grants.length,
   };
 }
+
+const departureOf = (account: Account, how: string, ended: boolean): Departure => ({
+  account,
+  how: how === "removed" ? how : "left",
+  noticedAtMs: nowMs,
+  endedAtMs: ended ? nowMs : undefined,
+});
 
 const grantOf = (place: Place, account: Account, fans: readonly FanId[], origin: Grant["origin"]): Grant => ({
   placeId: placeIdOf(place.id),
@@ -203,8 +234,15 @@ function planOf(world: World): Plan {
 
 /** Does what the platform and the database would do. */
 function carryOut(world: World, { steps, observations }: Plan): void {
-  for (const [place, { adopt, found, gone }] of observations) {
-    for (const account of gone) changeGrants(world, place, (grants) => grants.delete(account));
+  for (const [place, seen] of observations) {
+    const { adopt, found, gone } = seen;
+    changeMemory(world, place, (memory) => remembered(memory, seen));
+    for (const account of gone) {
+      changeGrants(world, place, (grants) => grants.delete(account));
+      // Who took a role is asked of Discord only as long as it is on record.
+      if (standingIn(world, place, account)?.is === "removed")
+        changeStanding(world, place, account, { is: "out" });
+    }
     for (const { account, fans } of adopt)
       changeGrants(world, place, (grants) => grants.set(account, grantOf(place, account, fans, "adopted")));
     for (const { account, fans } of found)
@@ -213,12 +251,30 @@ function carryOut(world: World, { steps, observations }: Plan): void {
   for (const step of steps) perform(world, step);
 }
 
-function changeGrants(world: World, place: Place, change: (grants: Map<Account, Grant>) => void): void {
+function changeMemory(world: World, place: Place, change: (memory: PlaceMemory) => PlaceMemory): void {
   const memory = world.memories.get(place);
-  if (memory === undefined) return;
-  const grants = new Map(memory.grants);
-  change(grants);
-  world.memories.set(place, { ...memory, rulesHash: rulesHash(place), grants });
+  if (memory !== undefined) world.memories.set(place, change(memory));
+}
+
+function changeGrants(world: World, place: Place, change: (grants: Map<Account, Grant>) => void): void {
+  changeMemory(world, place, (memory) => {
+    const grants = new Map(memory.grants);
+    change(grants);
+    return { ...memory, rulesHash: rulesHash(place), grants };
+  });
+}
+
+/** Comings and goings. */
+function remembered(
+  memory: PlaceMemory,
+  { departed, returned, departureEnded, seen }: Observations,
+): PlaceMemory {
+  const departures = new Map(memory.departures);
+  for (const account of returned) departures.delete(account);
+  for (const { account, how } of departed) departures.set(account, departureOf(account, how, false));
+  for (const account of departureEnded)
+    departures.set(account, departureOf(account, departures.get(account)?.how ?? "left", true));
+  return { ...memory, departures, seen: new Set([...memory.seen, ...seen]) };
 }
 
 function changeStanding(world: World, place: Place, account: Account, standing: Standing): void {
@@ -227,8 +283,9 @@ function changeStanding(world: World, place: Place, account: Account, standing: 
   world.states.set(place, { ...state, members: new Map([...state.members, [account, standing]]) });
 }
 
-function perform(world: World, { verb, place, account, fans }: Step): void {
+function perform(world: World, { verb, place, account, fans, joins }: Step): void {
   if (verb === "grant") {
+    if (joins === true) enter(world, account);
     changeStanding(world, place, account, { is: "in" });
     changeGrants(world, place, (grants) => grants.set(account, grantOf(place, account, fans, "granted")));
     return;
@@ -240,9 +297,21 @@ function perform(world: World, { verb, place, account, fans }: Step): void {
   }
 }
 
-const isIn = (world: World, place: Place, account: Account): boolean => {
+/** Whoever is brought in is on the server, with the roles that they get. */
+function enter(world: World, account: Account): void {
+  for (const place of world.places) {
+    if (standingIn(world, place, account)?.is === "absent")
+      changeStanding(world, place, account, { is: "out" });
+  }
+}
+
+function standingIn(world: World, place: Place, account: Account): Standing | undefined {
   const state = world.states.get(place);
-  const is = state !== undefined && "members" in state ? state.members.get(account)?.is : undefined;
+  return state !== undefined && "members" in state ? state.members.get(account) : undefined;
+}
+
+const isIn = (world: World, place: Place, account: Account): boolean => {
+  const is = standingIn(world, place, account)?.is;
   return is === "in" || is === "invited";
 };
 
@@ -265,9 +334,10 @@ test("carrying out a plan gives what is wanted, but for what it says it left alo
       for (const [place, wishes] of want)
         for (const { account, verdict } of wishes.values()) {
           const isLeft = skipped.has(`${place.id} ${account}`);
-          if (verdict.is === "yes")
+          if (verdict.is === "yes" && place.onlyOnJoin !== true)
             assert.ok(isLeft || isIn(world, place, account), `${account} is not let in`);
-          if (verdict.is === "no")
+          const wasNeverOurs = place.onlyOnJoin === true && !world.memories.get(place)?.grants.has(account);
+          if (verdict.is === "no" && !wasNeverOurs)
             assert.ok(isLeft || !isIn(world, place, account), `${account} is not taken out`);
         }
     }),
@@ -285,6 +355,44 @@ test("planning again, after a plan was carried out, gives nothing to do", () => 
       const lost = new Set([...first.observations.values()].flatMap(({ gone }) => gone));
       const again = planOf(world).steps.filter((step) => step.fans.length > 0 || !lost.has(step.account));
       assert.deepEqual(again.map(showStep), []);
+    }),
+    runs,
+  );
+});
+
+test("nobody is given again what a person took, unless they ask or the entitlement began anew", () => {
+  fc.assert(
+    fc.property(town, (drawn) => {
+      const world = worldOf(drawn);
+      for (const { verb, place, account } of planOf(world).steps) {
+        if (verb !== "grant" || standingIn(world, place, account)?.is === "knocking") continue;
+        const departure = world.memories.get(place)?.departures.get(account);
+        assert.ok(departure?.how !== "removed" || departure.endedAtMs !== undefined);
+      }
+    }),
+    runs,
+  );
+});
+
+test("whoever is brought in gave us leave, and did not leave while entitled to all that brings them in", () => {
+  fc.assert(
+    fc.property(town, (drawn) => {
+      const world = worldOf(drawn);
+      const grants = planOf(world).steps.filter(({ verb }) => verb === "grant");
+      const joins = grants.filter((step) => step.joins === true);
+      const isOpen = ({ place, account }: Step) => {
+        const memory = world.memories.get(place);
+        const departure = memory?.departures.get(account);
+        return departure === undefined
+          ? memory?.seen.has(account) === false
+          : departure.endedAtMs !== undefined;
+      };
+      for (const { place, account } of joins) {
+        assert.deepEqual(standingIn(world, place, account), { is: "absent", joinable: true });
+        const reasons = joins.filter((step) => step.account === account && step.place.onlyOnJoin !== true);
+        assert.ok(reasons.some(isOpen));
+      }
+      for (const step of grants) assert.ok(step.place.onlyOnJoin !== true || step.joins === true);
     }),
     runs,
   );
@@ -496,6 +604,7 @@ function besieged(
     placeId: placeIdOf(place.id),
     grants: new Map([...ours].map((account) => [account, grantOf(place, account, [], "granted")])),
     departures: new Map(),
+    seen: new Set(),
     refusals: new Map(),
     lapsedSinceMs: new Map(),
     removedLastDay,

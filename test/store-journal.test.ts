@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { openDatabase, type Sql } from "../lib/db.ts";
 import { type Account, parseDiscordUserId, parseFanId } from "../lib/ids.ts";
-import type { Place, Step } from "../lib/model.ts";
+import type { Departure, Observations, Place, Step } from "../lib/model.ts";
 import type { Outcome } from "../lib/target.ts";
 import {
   finishRun,
@@ -18,9 +18,11 @@ import {
 } from "../lib/store/journal.ts";
 import { placeIdIn } from "../lib/store/columns.ts";
 import {
+  loadArrivals,
   loadForeignGrants,
   loadPlaceMemory,
   saveObservations,
+  loadKnownPlaces,
   savePlaceApplied,
 } from "../lib/store/places.ts";
 import { temporaryFolder } from "./harness.ts";
@@ -104,10 +106,13 @@ const nothing = {
   gone: [],
   basis: [],
   departed: [],
+  returned: [],
+  seen: [],
   departureEnded: [],
   lapsed: [],
   entitledAgain: [],
 };
+const gone = (account: Account, how: Departure["how"] = "left") => ({ account, how });
 const states = (sql: Sql) =>
   sql.all("SELECT state, times FROM steps ORDER BY run_id, seq").map((row) => ({ ...row }));
 
@@ -176,7 +181,7 @@ test("a refusal is tried again after growing pauses, and forgotten by a grant", 
 test("a grant that is done forgets the departure of that account from that place only", async (t) => {
   await inDatabase(t, (sql) => {
     for (const placeId of [vip, gold]) {
-      saveObservations(sql, "discord", { ...nothing, placeId, departed: [ana, bo] }, nowMs);
+      saveObservations(sql, "discord", { ...nothing, placeId, departed: [gone(ana), gone(bo)] }, nowMs);
     }
     run(sql, [step("grant", ana)]);
     assert.deepEqual([...memory(sql).departures.keys()], [bo]);
@@ -332,13 +337,15 @@ test("who is found stays what it was when it is ours already", async (t) => {
 
 test("departures are noticed once and ended once, lapses begin once and end with a yes", async (t) => {
   await inDatabase(t, (sql) => {
-    const see = (what: Partial<typeof nothing> | Record<string, readonly Account[]>, atMs: number) => {
+    const see = (what: Partial<Observations>, atMs: number) => {
       saveObservations(sql, "discord", { ...nothing, placeId: vip, ...what }, atMs);
     };
-    see({ departed: [ana], lapsed: [bo, cy] }, nowMs);
-    see({ departed: [ana], lapsed: [bo] }, nowMs + 1);
+    see({ departed: [gone(ana)], lapsed: [bo, cy] }, nowMs);
+    see({ departed: [gone(ana, "removed")], lapsed: [bo] }, nowMs + 1);
+    see({ departed: [gone(ana)] }, nowMs + 1);
     assert.deepEqual(memory(sql).departures.get(ana), {
       account: ana,
+      how: "removed",
       noticedAtMs: nowMs,
       endedAtMs: undefined,
     });
@@ -346,6 +353,54 @@ test("departures are noticed once and ended once, lapses begin once and end with
     see({ departureEnded: [ana] }, nowMs + 3);
     assert.equal(memory(sql).departures.get(ana)?.endedAtMs, nowMs + 2);
     assert.deepEqual([...memory(sql).lapsedSinceMs], [[bo, nowMs]]);
+  });
+});
+
+test("a departure tells how it came about, and is forgotten once they are back", async (t) => {
+  await inDatabase(t, (sql) => {
+    const departed = [gone(ana), gone(bo, "removed"), gone(cy)];
+    saveObservations(sql, "discord", { ...nothing, placeId: vip, departed }, nowMs);
+    saveObservations(sql, "discord", { ...nothing, placeId: vip, departureEnded: [cy] }, nowMs + 1);
+    saveObservations(sql, "discord", { ...nothing, placeId: vip, returned: [ana, cy] }, nowMs + 2);
+    assert.deepEqual(
+      [...memory(sql).departures.values()].map(({ account, how }) => [account, how]),
+      [[bo, "removed"]],
+    );
+  });
+});
+
+// ---- On the server ----------------------------------------------------------------------------------------------
+
+const seen = (sql: Sql) => [...loadArrivals(sql, "discord")].sort();
+
+test("who was seen on the server or got a role there was there, whatever the place", async (t) => {
+  await inDatabase(t, (sql) => {
+    saveObservations(sql, "discord", { ...nothing, placeId: vip, seen: [ana] }, nowMs);
+    saveObservations(sql, "discord", { ...nothing, placeId: gold, seen: [ana] }, nowMs + 1);
+    run(sql, [step("grant", bo, gold)]);
+    run(sql, [step("grant", cy)], nowMs, refused);
+    assert.deepEqual(seen(sql), [ana, bo]);
+    assert.deepEqual([...memory(sql).seen].sort(), [ana, bo]);
+    assert.deepEqual([...loadPlaceMemory(sql, "discord", undefined, "never applied", nowMs).seen].sort(), [
+      ana,
+      bo,
+    ]);
+    assert.deepEqual([...loadArrivals(sql, "matrix")], []);
+  });
+});
+
+test("who was thrown out by us, or may have been, was not there; a lost role changes nothing", async (t) => {
+  await inDatabase(t, (sql) => {
+    run(sql, [step("grant", ana), step("grant", bo), step("grant", cy)]);
+    run(sql, [step("evict", ana), step("revoke", cy)]);
+    assert.deepEqual(seen(sql), [bo, cy]);
+    run(sql, [step("evict", bo)], nowMs + 1, failed("service"));
+    assert.deepEqual(seen(sql), [cy], "while it is not known whether it was done");
+    settleOpenSteps(sql, "discord", () => false, nowMs + 2);
+    assert.deepEqual(seen(sql), [bo, cy]);
+    start(sql, [step("evict", bo)], nowMs + 3);
+    settleOpenSteps(sql, "discord", () => true, nowMs + 4);
+    assert.deepEqual(seen(sql), [cy]);
   });
 });
 
@@ -380,10 +435,17 @@ test("a place that was never applied has an empty memory", async (t) => {
   });
 });
 
+const applied = (configuredId: string, rulesHash: string) => ({
+  configuredId,
+  placeId: vip,
+  name: "VIP",
+  rulesHash,
+});
+
 test("a place remembers where its configured id led, also while that cannot be told", async (t) => {
   await inDatabase(t, (sql) => {
     run(sql, [step("grant", ana)]);
-    savePlaceApplied(sql, "discord", "#room:hs.org", vip, "rules", nowMs);
+    savePlaceApplied(sql, "discord", applied("#room:hs.org", "rules"), nowMs);
     const unread = loadPlaceMemory(sql, "discord", undefined, "#room:hs.org", nowMs);
     assert.deepEqual([unread.placeId, unread.rulesHash, [...unread.grants.keys()]], [vip, "rules", [ana]]);
     const elsewhere = loadPlaceMemory(sql, "discord", gold, "#room:hs.org", nowMs);
@@ -391,12 +453,21 @@ test("a place remembers where its configured id led, also while that cannot be t
   });
 });
 
+test("a place's name is the one it was last read by", async (t) => {
+  await inDatabase(t, (sql) => {
+    savePlaceApplied(sql, "discord", { ...applied(vip, "rules"), name: "Old" }, nowMs);
+    savePlaceApplied(sql, "discord", { ...applied(vip, "rules"), name: "New" }, nowMs + 1);
+    assert.deepEqual([...loadKnownPlaces(sql, "discord")], [[vip, { placeId: vip, name: "New" }]]);
+    assert.deepEqual([...loadKnownPlaces(sql, "matrix")], []);
+  });
+});
+
 test("a place is known again when its real id is configured in the alias's stead", async (t) => {
   await inDatabase(t, (sql) => {
-    savePlaceApplied(sql, "discord", "#room:hs.org", vip, "rules", nowMs);
+    savePlaceApplied(sql, "discord", applied("#room:hs.org", "rules"), nowMs);
     const known = loadPlaceMemory(sql, "discord", vip, vip, nowMs);
     assert.deepEqual([known.placeId, known.rulesHash], [vip, "rules"]);
-    savePlaceApplied(sql, "discord", vip, vip, "newer rules", nowMs - 1);
+    savePlaceApplied(sql, "discord", applied(vip, "newer rules"), nowMs - 1);
     assert.equal(loadPlaceMemory(sql, "discord", vip, vip, nowMs).rulesHash, "newer rules");
     assert.equal(loadPlaceMemory(sql, "discord", vip, "#room:hs.org", nowMs).rulesHash, "rules");
   });

@@ -6,24 +6,27 @@ import {
   type FanId,
   type Mxid,
   parseContentId,
+  parseDiscordUserId,
   parseFanId,
   parseListId,
   parseMxid,
   type TargetName,
 } from "../lib/ids.ts";
-import {
-  type EarningsRow,
-  type Follower,
-  type Held,
-  type Insight,
-  listKey,
-  type Place,
-  type Step,
-} from "../lib/model.ts";
+import type { EarningsRow, Follower, Insight } from "../lib/facts.ts";
+import { type Held, listKey, type Place, type Step } from "../lib/model.ts";
 import { placeIdIn } from "../lib/store/columns.ts";
 import { appendEarnings, countEarnings, loadEarnings, loadEarningsBetween } from "../lib/store/earnings.ts";
 import { clearHeld, loadCurrentHeld, loadHeld, saveHeld } from "../lib/store/held.ts";
 import type { Accepts } from "../lib/model.ts";
+import {
+  countMessagedSince,
+  loadInvite,
+  loadMessagedInvites,
+  saveInvite,
+  saveInviteSent,
+  type SentState,
+  useInvite,
+} from "../lib/store/link-invites.ts";
 import {
   addLink,
   inviteAgain,
@@ -36,7 +39,7 @@ import {
   saveBooks,
 } from "../lib/store/links.ts";
 import { loadMeta, saveMeta } from "../lib/store/meta.ts";
-import { loadPlaceMemory, saveObservations } from "../lib/store/places.ts";
+import { loadArrivals, loadPlaceMemory, saveObservations } from "../lib/store/places.ts";
 import {
   loadInsights,
   loadSnapshot,
@@ -110,7 +113,7 @@ test("removing a pair blocks that pair only", async (t) => {
     removeLink(sql, pair(fan1, ana), "unlinked by the fan", nowMs + 1);
     assert.deepEqual(storedPairs(sql), [[ana, fan2, "operator"]]);
     assert.deepEqual(loadBlocks(sql), [
-      { ...pair(fan1, ana), reason: "unlinked by the fan", createdAtMs: nowMs + 1 },
+      { ...pair(fan1, ana), reason: "unlinked by the fan", cause: "fan", createdAtMs: nowMs + 1 },
     ]);
   });
 });
@@ -142,11 +145,11 @@ test("a link to another fan does not lift a fan's block", async (t) => {
 
 test("removing twice keeps the first date", async (t) => {
   await inDatabase(t, (sql) => {
-    removeLink(sql, { platform: "matrix", account: ana }, "first", nowMs);
-    removeLink(sql, { platform: "matrix", account: ana }, "second", nowMs + dayMs);
+    removeLink(sql, { platform: "matrix", account: ana }, "links remove", nowMs);
+    removeLink(sql, { platform: "matrix", account: ana }, "links block", nowMs + dayMs);
     assert.deepEqual(
       loadBlocks(sql).map(({ reason, createdAtMs }) => [reason, createdAtMs]),
-      [["first", nowMs]],
+      [["links remove", nowMs]],
     );
   });
 });
@@ -196,11 +199,18 @@ test("inviting again ends the departures of that account on that platform", asyn
       found: [],
       gone: [],
       basis: [],
+      returned: [],
+      seen: [],
       departureEnded: [],
       lapsed: [],
       entitledAgain: [],
     };
-    saveObservations(sql, "matrix", { ...nothing, placeId: room, departed: [ana, bo] }, nowMs);
+    saveObservations(
+      sql,
+      "matrix",
+      { ...nothing, placeId: room, departed: [ana, bo].map((account) => ({ account, how: "left" })) },
+      nowMs,
+    );
     assert.equal(inviteAgain(sql, "matrix", ana, nowMs), 1);
     assert.equal(inviteAgain(sql, "matrix", ana, nowMs), 0);
     assert.equal(inviteAgain(sql, "discord", bo, nowMs), 0);
@@ -212,6 +222,100 @@ test("inviting again ends the departures of that account on that platform", asyn
         [bo, undefined],
       ],
     );
+  });
+});
+
+test("who asks to be let in, or is reinvited, counts as never seen; what a person took is given back by the operator only", async (t) => {
+  await inDatabase(t, (sql) => {
+    const [dan, eve, flo] = ["1", "2", "3"].map((last) =>
+      must(parseDiscordUserId(`10000000000000000${last}`)),
+    );
+    assert.ok(dan && eve && flo);
+    const nothing = {
+      adopt: [],
+      found: [],
+      gone: [],
+      basis: [],
+      returned: [],
+      departureEnded: [],
+      lapsed: [],
+      entitledAgain: [],
+    };
+    const role = placeIdIn({ place_id: "200000000000000001" });
+    const departed = [
+      { account: dan, how: "left" as const },
+      { account: eve, how: "removed" as const },
+      { account: flo, how: "removed" as const },
+    ];
+    saveObservations(sql, "discord", { ...nothing, placeId: role, departed, seen: [dan, eve, flo] }, nowMs);
+    for (const account of [dan, eve])
+      addLink(sql, { fan: fan1, platform: "discord", account, source: "proved" }, nowMs);
+    addLink(sql, { fan: fan2, platform: "discord", account: flo, source: "operator" }, nowMs);
+    const ended = () =>
+      [...loadPlaceMemory(sql, "discord", role, role, nowMs).departures.values()].map(
+        ({ account, endedAtMs }) => [account, endedAtMs],
+      );
+    assert.deepEqual(
+      [ended(), [...loadArrivals(sql, "discord")]],
+      [
+        [
+          [dan, nowMs],
+          [eve, undefined],
+          [flo, undefined],
+        ],
+        [flo],
+      ],
+    );
+    inviteAgain(sql, "discord", flo, nowMs + 1);
+    assert.deepEqual([ended().at(-1), [...loadArrivals(sql, "discord")]], [[flo, nowMs + 1], []]);
+  });
+});
+
+// ---- Personal links ---------------------------------------------------------------------------------------------
+
+test("a personal link is used once, before it expires", async (t) => {
+  await inDatabase(t, (sql) => {
+    const save = (nonce: string) => {
+      saveInvite(sql, { nonce, fan: fan1, expiresAtMs: nowMs + dayMs }, nowMs);
+    };
+    for (const nonce of ["a", "b"]) save(nonce);
+    assert.throws(() => {
+      save("a");
+    }, /UNIQUE/);
+    const uses = [
+      useInvite(sql, "none", nowMs),
+      useInvite(sql, "a", nowMs + dayMs - 1),
+      useInvite(sql, "a", nowMs + dayMs - 1),
+      useInvite(sql, "b", nowMs + dayMs),
+    ];
+    assert.deepEqual(uses, [false, true, false, false]);
+    assert.deepEqual(
+      [loadInvite(sql, "a")?.usedAtMs, loadInvite(sql, "b")?.usedAtMs, loadInvite(sql, "c")],
+      [nowMs + dayMs - 1, undefined, undefined],
+    );
+  });
+});
+
+test("of links that go by message the newest of each fan is known, and those that went out are counted", async (t) => {
+  await inDatabase(t, (sql) => {
+    const save = (nonce: string, fan: FanId, atMs: number, sent?: SentState) => {
+      saveInvite(sql, { nonce, fan, expiresAtMs: atMs + dayMs, sent }, atMs);
+    };
+    save("printed", fan1, nowMs);
+    assert.deepEqual([loadMessagedInvites(sql).size, countMessagedSince(sql, 0)], [0, 0]);
+    save("older", fan1, nowMs, "sending");
+    saveInviteSent(sql, "older", "sent", nowMs);
+    save("newer", fan1, nowMs + 1, "sending");
+    save("other", fan2, nowMs, "sending");
+    saveInviteSent(sql, "other", "failed", nowMs);
+    assert.deepEqual(
+      [...loadMessagedInvites(sql).values()].map(({ fan, nonce, sent }) => [fan, nonce, sent]).sort(),
+      [
+        [fan1, "newer", "sending"],
+        [fan2, "other", "failed"],
+      ],
+    );
+    assert.deepEqual([countMessagedSince(sql, nowMs - 1), countMessagedSince(sql, nowMs)], [2, 1]);
   });
 });
 

@@ -106,6 +106,27 @@ describe("links", () => {
     assert.deepEqual([...resolveLinks(sources(some)).cutAtMs.keys()], [accountOf("a")]);
   });
 
+  test("end by a block of the fan, with all accounts, also those that a book names later", () => {
+    const blocks: readonly Block[] = [
+      block("a", "ana"),
+      { platform: undefined, account: undefined, fan: fanOf("ana"), createdAtMs: Date.parse("2026-11-21") },
+    ];
+    const some = {
+      blocks,
+      bookLinksNow: [booked("a", "ana"), booked("b", "ana"), booked("b", "bo")],
+      bookLinksEver: [booked("a", "ana"), booked("c", "ana")],
+    };
+    assert.deepEqual(show(some), ["@b:hs.org bo book"]);
+    // The fan counts as an account of their own in Fanvue lists.
+    assert.deepEqual(
+      [...resolveLinks(sources(some)).cutAtMs],
+      [
+        [accountOf("a"), Date.parse("2026-11-20")],
+        [fanOf("ana"), Date.parse("2026-11-21")],
+      ],
+    );
+  });
+
   test("do not depend on the order of their sources", () => {
     const stored = [proved("a", "ana"), entered("a", "ana"), entered("b", "bo")];
     const books = [

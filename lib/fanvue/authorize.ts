@@ -5,16 +5,10 @@ import { BadInputError, SourceError } from "../errors.ts";
 import { openHttp } from "../http.ts";
 import type { Log } from "../log.ts";
 import { type FanvueUser, type Memory, openFanvue } from "./client.ts";
-import {
-  authorizeRemedy,
-  exchangeCode,
-  type GrantedToken,
-  readRedirect,
-  startAuthorization,
-} from "./oauth.ts";
+import { exchangeCode, type GrantedToken, readRedirect, startAuthorization } from "./oauth.ts";
 import { type Arrival, awaitRedirect } from "./redirect.ts";
 import { missingScopes } from "./scopes.ts";
-import { loadToken, storeToken, tokenFrom, type TokenSource } from "./token.ts";
+import { loadToken, onlyToken, storeToken, tokenFrom } from "./token.ts";
 
 export interface AuthorizeAsk {
   readonly config: FanvueConfig;
@@ -97,13 +91,7 @@ async function accept(ask: AuthorizeAsk, granted: GrantedToken): Promise<FanvueU
 /** With the new token alone, which is nowhere on the disk yet. */
 function fetchMe(ask: AuthorizeAsk, granted: GrantedToken, memory: Memory): Promise<FanvueUser> {
   const { config, dataDir, log, signal } = ask;
-  const tokens: TokenSource = {
-    access: () => Promise.resolve(granted.accessToken),
-    renew: () =>
-      Promise.reject(new SourceError("Fanvue refuses the token it has just given.", authorizeRemedy)),
-    creatorUuid: () => Promise.resolve(undefined),
-    rememberCreator: () => undefined,
-  };
+  const tokens = onlyToken(granted.accessToken);
   return openFanvue(config, { dataDir, log, signal, memory, tokens }).fetchMe();
 }
 

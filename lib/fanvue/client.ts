@@ -3,7 +3,8 @@ import type { FanvueConfig } from "../config/shape.ts";
 import { openHttp } from "../http.ts";
 import type { Log } from "../log.ts";
 import type { FanId, ListKey } from "../ids.ts";
-import type { Follower, Known, ListMembers, ListRef, Subscriber } from "../model.ts";
+import type { Follower, Known, ListMembers, Subscriber } from "../facts.ts";
+import type { ListRef } from "../model.ts";
 import { type FanvueUser, type Memory, openApi, type Prefix } from "./api.ts";
 import {
   type EarningsAsk,
@@ -23,12 +24,14 @@ import {
   removeFromList,
   type Written,
 } from "./lists.ts";
+import { type Delivery, sendMessage } from "./messages.ts";
 import { openTokens, type TokenSource } from "./token.ts";
 
 export type { FanvueUser, Memory, Prefix } from "./api.ts";
 export type { EarningsAsk, EarningsBook, EarningsPage } from "./earnings.ts";
 export type { Insights } from "./insights.ts";
 export type { CustomList, Written } from "./lists.ts";
+export type { Delivery } from "./messages.ts";
 
 /**
  * Every method throws SourceError when the authorization is dead or Fanvue was never reached; any other trouble makes
@@ -56,6 +59,8 @@ export interface Fanvue {
   addToList(list: ListRef, fans: readonly FanId[]): Promise<Written<{ added: number; skipped: number }>>;
   removeFromList(list: ListRef, fan: FanId): Promise<Written<undefined>>;
   createList(name: string): Promise<Written<{ uuid: string }>>;
+  /** Writes to a fan as the creator; text of 1 to 5,000 characters. Never sent twice. */
+  sendMessage(fan: FanId, text: string): Promise<Delivery>;
   /** Tries so far, of API and token service. */
   requests(): number;
   /** Our clock minus Fanvue's `Date`, in ms; undefined before the first answer. */
@@ -118,6 +123,7 @@ export function openFanvue(config: FanvueConfig, deps: FanvueDeps): Fanvue {
     addToList: (list, fans) => addToList(api, list, fans),
     removeFromList: (list, fan) => removeFromList(api, list, fan),
     createList: (name) => createList(api, name),
+    sendMessage: (fan, text) => sendMessage(api, fan, text),
     requests: () => http.sent(),
     clockSkewMs: () => api.clockSkewMs(),
   };

@@ -1,6 +1,6 @@
 /** The ledger of earnings and, in the unprefixed generation, the separate one of refunds and chargebacks. */
 import type { z } from "zod";
-import type { EarningsRow } from "../model.ts";
+import type { EarningsRow } from "../facts.ts";
 import type { Api } from "./api.ts";
 import { pageSize } from "./pages.ts";
 import { earningShape, pageShape, readShape } from "./shapes.ts";

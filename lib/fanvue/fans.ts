@@ -1,7 +1,7 @@
 /** Subscribers and followers. */
 import type { z } from "zod";
 import type { FanId } from "../ids.ts";
-import type { Follower, Known, Subscriber } from "../model.ts";
+import type { Follower, Known, Subscriber } from "../facts.ts";
 import type { Api } from "./api.ts";
 import { walkPages } from "./pages.ts";
 import { followerShape, readShape, subscriberShape } from "./shapes.ts";

@@ -1,7 +1,7 @@
 /** Insights of fans (status, spending), many at once. */
 import type { z } from "zod";
 import type { FanId } from "../ids.ts";
-import type { Insight, Known } from "../model.ts";
+import type { Insight, Known } from "../facts.ts";
 import type { Answered, Api, Memory } from "./api.ts";
 import { batchShape, bulkShape, insightShape, perFanErrorShape, readShape } from "./shapes.ts";
 

@@ -1,7 +1,8 @@
 /** Custom and smart lists: reading both, writing custom ones. */
 import { z } from "zod";
 import type { FanId, ListKey } from "../ids.ts";
-import { type Known, listKey, type ListMembers, type ListRef } from "../model.ts";
+import type { Known, ListMembers } from "../facts.ts";
+import { listKey, type ListRef } from "../model.ts";
 import type { Answered, Api } from "./api.ts";
 import { walkPages } from "./pages.ts";
 import { customListShape, memberShape, readShape, smartListsShape } from "./shapes.ts";

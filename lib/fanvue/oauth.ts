@@ -6,43 +6,30 @@ import {
   allowInsecureRequests,
   type AuthorizationServer,
   authorizationCodeGrantRequest,
-  AuthorizationResponseError,
-  calculatePKCECodeChallenge,
   type Client,
   type ClientAuth,
   customFetch,
-  generateRandomCodeVerifier,
-  generateRandomState,
   processAuthorizationCodeResponse,
   processRefreshTokenResponse,
   refreshTokenGrantRequest,
   ResponseBodyError,
-  type TokenEndpointResponse,
-  validateAuthResponse,
 } from "oauth4webapi";
 import type { FanvueConfig } from "../config/shape.ts";
 import { BadInputError, SourceError } from "../errors.ts";
 import { type Http, HttpFault } from "../http.ts";
+import {
+  type AuthorizationAttempt,
+  type GrantedToken,
+  grantedToken,
+  judgeRedirect,
+  type RedirectResult,
+  startAttempt,
+} from "../oauth.ts";
 import { scrub } from "../scrub.ts";
 
+export type { AuthorizationAttempt, GrantedToken, RedirectResult } from "../oauth.ts";
+
 export type OAuthConfig = Pick<FanvueConfig, "clientId" | "clientSecret" | "authUrl" | "redirectUri">;
-
-/** What a token answer gives us. */
-export interface GrantedToken {
-  readonly accessToken: string;
-  /** Absent: the one that was used stays good. */
-  readonly refreshToken: string | undefined;
-  readonly expiresAtMs: number;
-  /** undefined: the answer did not say. */
-  readonly scopes: readonly string[] | undefined;
-}
-
-/** One attempt to authorize: where to send the person, and what must be kept until the answer. */
-export interface AuthorizationAttempt {
-  readonly url: URL;
-  readonly state: string;
-  readonly verifier: string;
-}
 
 interface Deps {
   readonly http: Http;
@@ -50,48 +37,23 @@ interface Deps {
 }
 
 /** Makes the address a person opens to authorize, with a fresh state and PKCE verifier. */
-export async function startAuthorization(
+export const startAuthorization = (
   config: OAuthConfig,
   scopes: readonly string[],
-): Promise<AuthorizationAttempt> {
-  const state = generateRandomState();
-  const verifier = generateRandomCodeVerifier();
-  const url = endpoint(config, "auth");
-  url.search = new URLSearchParams({
-    response_type: "code",
-    client_id: config.clientId,
-    redirect_uri: config.redirectUri,
-    scope: scopes.join(" "),
-    state,
-    code_challenge: await calculatePKCECodeChallenge(verifier),
-    code_challenge_method: "S256",
-  }).toString();
-  return { url, state, verifier };
-}
-
-/** What the redirect says: a code of this attempt, the person's refusal, or something that is not of this attempt. */
-export type RedirectResult =
-  | { readonly is: "code"; readonly parameters: URLSearchParams }
-  | { readonly is: "refused"; readonly error: string; readonly because: string }
-  | { readonly is: "foreign" };
+): Promise<AuthorizationAttempt> =>
+  startAttempt({
+    page: endpoint(config, "auth"),
+    clientId: config.clientId,
+    redirectUri: config.redirectUri,
+    scopes,
+  });
 
 /** Judges the address that the person came back to. */
-export function readRedirect(
-  config: OAuthConfig,
+export const readRedirect = (
+  { authUrl: issuer, clientId }: OAuthConfig,
   attempt: AuthorizationAttempt,
   parameters: URLSearchParams,
-): RedirectResult {
-  const { server, client } = parties(config);
-  try {
-    const valid = validateAuthResponse(server, client, parameters, attempt.state);
-    return valid.get("code") === null ? { is: "foreign" } : { is: "code", parameters: valid };
-  } catch (error) {
-    if (error instanceof AuthorizationResponseError) {
-      return { is: "refused", error: error.error, because: error.error_description ?? error.error };
-    }
-    return { is: "foreign" };
-  }
-}
+): RedirectResult => judgeRedirect({ issuer, clientId }, attempt, parameters);
 
 /** Trades the code for tokens; never tried twice, for a code is good for one use. Throws SourceError. */
 export async function exchangeCode(
@@ -111,7 +73,7 @@ export async function exchangeCode(
       attempt.verifier,
       requestOptions(config, deps),
     );
-    return granted(await processAuthorizationCodeResponse(server, client, response));
+    return grantedToken(await processAuthorizationCodeResponse(server, client, response));
   } catch (error) {
     throw tokenError(error, deps.signal, [config.clientSecret, attempt.verifier]);
   }
@@ -132,12 +94,15 @@ export async function refreshGrant(
       refreshToken,
       requestOptions(config, deps),
     );
-    return granted(await processRefreshTokenResponse(server, client, response));
+    return grantedToken(await processRefreshTokenResponse(server, client, response));
   } catch (error) {
     if (error instanceof HttpFault) throw error;
     throw tokenError(error, deps.signal, [config.clientSecret, refreshToken]);
   }
 }
+
+/** The code or refresh token is of no use: used up, too old, taken back, or none of Fanvue's. */
+export class GrantEndedError extends SourceError {}
 
 export const authorizeRemedy = "Run `npm run authorize` to connect the Fanvue account again.";
 
@@ -158,7 +123,7 @@ function tokenError(error: unknown, signal: AbortSignal, secrets: readonly strin
 
 function tokenRefusal({ error, status }: ResponseBodyError, secrets: readonly string[]): Error {
   if (error === "invalid_grant") {
-    return new SourceError("Fanvue no longer accepts the stored authorization.", authorizeRemedy);
+    return new GrantEndedError("Fanvue no longer accepts the stored authorization.", authorizeRemedy);
   }
   if (error === "invalid_client") {
     return new BadInputError(
@@ -170,16 +135,6 @@ function tokenRefusal({ error, status }: ResponseBodyError, secrets: readonly st
     .replaceAll(/[^\w-]/g, "")
     .slice(0, 60);
   return new SourceError(`Fanvue's token service answered ${status} (${word}).`, "Try again in a while.");
-}
-
-function granted(answer: TokenEndpointResponse): GrantedToken {
-  const lifetimeSeconds = answer.expires_in ?? 3600;
-  return {
-    accessToken: answer.access_token,
-    refreshToken: answer.refresh_token,
-    expiresAtMs: Date.now() + lifetimeSeconds * 1000,
-    scopes: answer.scope?.split(" ").filter((scope) => scope !== ""),
-  };
 }
 
 // ---- How the library is used ------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 /** Walks a paged list to its end, by cursor or by page number, or says why it could not be read whole. */
 import type { z } from "zod";
-import type { Known } from "../model.ts";
+import type { Known } from "../facts.ts";
 import type { Api } from "./api.ts";
 import { pageShape, readShape } from "./shapes.ts";
 

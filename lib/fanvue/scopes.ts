@@ -4,15 +4,25 @@ import type { Place } from "../model.ts";
 
 const always = ["openid", "offline_access", "offline", "read:self", "read:fan", "read:insights"] as const;
 
+/** For messages to fans. */
+export const messageScopes: readonly string[] = ["write:chat"];
+
 /** The scopes to ask for: no more than this config uses. Each must be ticked on the Fanvue app as well. */
-export function scopesFor(config: Pick<Config, "discord" | "matrix" | "listSync">): readonly string[] {
+export function scopesFor(
+  config: Pick<Config, "discord" | "matrix" | "listSync" | "link">,
+): readonly string[] {
   const places = [...(config.discord?.places ?? []), ...(config.matrix?.places ?? [])];
   const readsLists = places.some(asksForList) || config.listSync.length > 0;
   const writesLists = config.listSync.some(
     (sync) => sync.primary === "discord" || sync.namedList?.create === true,
   );
-  return [...always, ...(readsLists ? ["read:chat"] : []), ...(writesLists ? ["write:chat"] : [])];
+  const writesChats = writesLists || writesToFans(config.link);
+  return [...always, ...(readsLists ? ["read:chat"] : []), ...(writesChats ? messageScopes : [])];
 }
+
+/** Codes and personal links go out as messages; without a public address no fan could do anything with them. */
+const writesToFans = ({ publicUrl, inboxCode, personalLinks }: Config["link"]): boolean =>
+  publicUrl !== undefined && (inboxCode || personalLinks);
 
 const asksForList = (place: Place) => place.rules.some((rule) => rule.kind === "fanvue_list");
 

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { type ContentId, type FanId, parseContentId, parseFanId } from "../ids.ts";
-import type { Known } from "../model.ts";
+import type { Known } from "../facts.ts";
 
 const fanId = z.string().transform((text, context): FanId => {
   const id = parseFanId(text);

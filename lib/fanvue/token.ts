@@ -215,6 +215,17 @@ function takeOver({ oldTokenPath, log }: TokenDeps): StoredToken {
   return old;
 }
 
+/** A token that was just given and is nowhere on the disk: it is used as long as it is good. */
+export function onlyToken(accessToken: string): TokenSource {
+  return {
+    access: () => Promise.resolve(accessToken),
+    renew: () =>
+      Promise.reject(new SourceError("Fanvue refuses the token it has just given.", authorizeRemedy)),
+    creatorUuid: () => Promise.resolve(undefined),
+    rememberCreator: () => undefined,
+  };
+}
+
 const refreshTries = 3;
 /** An answer may get lost after Fanvue has spent the old token, which it takes once more for 30 s. */
 const refreshPatienceMs = 25_000;

@@ -1,6 +1,6 @@
 /** Who may do what in a room, from its create and power level events. */
 import type { Mxid } from "../ids.ts";
-import type { Known } from "../model.ts";
+import type { Known } from "../facts.ts";
 import { createContent, powerLevelsContent, type StateEvent } from "./shapes.ts";
 
 /** The newest room version whose rules this file follows: https://spec.matrix.org/v1.16/rooms/v12/ */

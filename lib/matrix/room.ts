@@ -1,6 +1,7 @@
 /** A room's state events, digested: all that the target wants to know of a room. Pure. */
 import type { Account, Mxid, PlaceId, RoomId } from "../ids.ts";
-import type { Known, Standing } from "../model.ts";
+import type { Known } from "../facts.ts";
+import type { Standing } from "../model.ts";
 import { readPower, type Power } from "./power.ts";
 import { allowedIn, childIn, memberContent, memberEvents, textIn, type StateEvent } from "./shapes.ts";
 

@@ -7,15 +7,36 @@ const content = z.record(z.string(), z.unknown());
 /** https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3accountwhoami */
 export const whoamiAnswer = z.object({ user_id: z.string() });
 
-/** https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3directoryroomroomalias */
-export const directoryAnswer = z.object({
-  room_id: z.string().transform((text, context) => {
-    const room = parseRoomId(text);
-    if (room !== undefined) return room;
-    context.issues.push({ code: "custom", input: text, message: "is not a room id" });
-    return z.NEVER;
-  }),
+const roomId = z.string().transform((text, context) => {
+  const room = parseRoomId(text);
+  if (room !== undefined) return room;
+  context.issues.push({ code: "custom", input: text, message: "is not a room id" });
+  return z.NEVER;
 });
+const userId = z.string().transform((text, context) => {
+  const user = parseMxid(text);
+  if (user !== undefined) return user;
+  context.issues.push({ code: "custom", input: text, message: "is not a user id" });
+  return z.NEVER;
+});
+
+/** https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3directoryroomroomalias */
+export const directoryAnswer = z.object({ room_id: roomId });
+
+/** https://spec.matrix.org/v1.16/client-server-api/#post_matrixclientv3createroom */
+export const createRoomAnswer = z.object({ room_id: roomId });
+
+/** https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3joined_rooms */
+export const joinedRoomsAnswer = z.object({ joined_rooms: z.array(roomId) });
+
+/** https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3profileuserid */
+export const profileAnswer = z.object({ displayname: z.string().nullish().catch(undefined) });
+
+/** Our own mark in the direct rooms that the bot opens: for whom, and until when (ms since the epoch). Others' are none. */
+export const directRoomContent = z
+  .object({ guest: userId, until_ms: z.int() })
+  .optional()
+  .catch(undefined);
 
 /** https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3roomsroomidstate */
 export const stateAnswer = z.array(

@@ -1,21 +1,10 @@
 /** What was read again just before removals decides which of the candidates go. */
 import type { Account, FanId } from "../ids.ts";
-import type {
-  Evidence,
-  Facts,
-  Grant,
-  Observations,
-  Place,
-  PlaceMemory,
-  Plan,
-  Skip,
-  Step,
-  Verdict,
-  Want,
-} from "../model.ts";
+import type { Evidence, Facts } from "../facts.ts";
+import type { Grant, Observations, Place, PlaceMemory, Plan, Skip, Step, Verdict, Want } from "../model.ts";
 import { anyOf, confirm, dayOf, evidenceNeededFor, type Basis, type EvidenceNeeded } from "../rules.ts";
 import { verdictOfLinks, type ResolvedLinks } from "../want.ts";
-import { dayMs, longUnreadable } from "./diff.ts";
+import { dayMs, longUnreadable } from "./take.ts";
 import { settleEvictions, sortSteps } from "./evict.ts";
 import { isStranger } from "./spaces.ts";
 

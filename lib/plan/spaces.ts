@@ -86,8 +86,9 @@ function isLetIn(place: Place, state: ReadablePlace, account: Account, ground: G
   const refusal = memory?.refusals.get(account);
   if (refusal !== undefined && refusal.nextTryAtMs > ground.nowMs) return false;
   const is = state.members.get(account)?.is ?? "out";
-  const hasDeparted = is === "left" || is === "removed";
-  if (hasDeparted) return memory?.departures.get(account)?.endedAtMs !== undefined;
+  const departure = memory?.departures.get(account);
+  const hasDeparted = is === "left" || is === "removed" || (is === "out" && departure?.how === "removed");
+  if (hasDeparted) return departure?.endedAtMs !== undefined;
   return is === "out" || is === "knocking";
 }
 

@@ -113,7 +113,9 @@ function saveAppliedPlaces(sql: Sql, job: Job, { guarded, have }: Planned): void
   for (const place of guarded.applied) {
     const state = have.get(place);
     if (state === undefined || "unreadable" in state) continue;
-    savePlaceApplied(sql, job.target.name, place.id, state.placeId, rulesHash(place), job.now());
+    const { placeId, name } = state;
+    const applied = { configuredId: place.id, placeId, name, rulesHash: rulesHash(place) };
+    savePlaceApplied(sql, job.target.name, applied, job.now());
   }
 }
 

@@ -4,7 +4,16 @@ import type { Sql } from "../db.ts";
 import { BadInputError } from "../errors.ts";
 import { guard, type Guarded, type GuardGiven, heldIsNew } from "../guard.ts";
 import type { Account, FanId, PlaceId } from "../ids.ts";
-import type { Grant, Place, PlaceMemory, PlaceState, Plan, Step, Want } from "../model.ts";
+import {
+  isOurs,
+  type Grant,
+  type Place,
+  type PlaceMemory,
+  type PlaceState,
+  type Plan,
+  type Step,
+  type Want,
+} from "../model.ts";
 import {
   type Confirmed,
   confirmRemovals,
@@ -15,7 +24,7 @@ import {
 import { diff } from "../plan/diff.ts";
 import { gatherEvidence, needsOf, type Snapshot, takeFanSnapshot, takeSnapshot } from "../snapshot.ts";
 import { loadCurrentHeld, loadHeld } from "../store/held.ts";
-import { loadForeignGrants, loadPlaceMemory } from "../store/places.ts";
+import { loadArrivals, loadForeignGrants, loadPlaceMemory } from "../store/places.ts";
 import { loadSourceSizes, loadUnreadableFans } from "../store/sources.ts";
 import { wantFromRules } from "../want.ts";
 import type { Job } from "./job.ts";
@@ -48,11 +57,9 @@ export async function makePlan(job: Job): Promise<Planned> {
   const links = await loadLinks(job);
   const snapshot = await readSource(job, links);
 
-  const owned = await database.read((sql) => accountsOwned(loadMemories(sql, job, new Map())));
-  const have = await target.read(
-    job.chosen,
-    new Set([...accountsOn(job.platform, links.resolved), ...owned]),
-  );
+  const known = await database.read((sql) => loadMemories(sql, job, new Map()));
+  const linked = new Set([...accountsOn(job.platform, links.resolved), ...accountsOwned(known)]);
+  const have = await target.read(job.chosen, linked, onRecordIn(known));
   const memory = await database.read((sql) => loadMemory(sql, job, have));
 
   const want = wishesOf(
@@ -192,10 +199,11 @@ function loadMemories(
   { places, target, now }: Job,
   have: ReadonlyMap<Place, PlaceState>,
 ): ReadonlyMap<Place, PlaceMemory> {
+  const seen = loadArrivals(sql, target.name);
   return new Map(
     places.map((place) => [
       place,
-      loadPlaceMemory(sql, target.name, placeIdNow(have.get(place)), place.id, now()),
+      loadPlaceMemory(sql, target.name, placeIdNow(have.get(place)), place.id, now(), seen),
     ]),
   );
 }
@@ -203,6 +211,15 @@ function loadMemories(
 function placeIdNow(state: PlaceState | undefined): PlaceId | undefined {
   return state !== undefined && "placeId" in state ? state.placeId : undefined;
 }
+
+/** Who certainly was let in: a grant without outcome may never have been given, and nobody misses it then. */
+const onRecordIn = (memories: ReadonlyMap<Place, PlaceMemory>): ReadonlyMap<Place, ReadonlySet<Account>> =>
+  new Map(
+    [...memories].map(([place, { grants }]) => {
+      const ours = [...grants.values()].filter((grant) => isOurs(grant) && grant.settled);
+      return [place, new Set(ours.map(({ account }) => account))];
+    }),
+  );
 
 const accountsOwned = (memories: ReadonlyMap<Place, PlaceMemory>): ReadonlySet<Account> =>
   new Set([...memories.values()].flatMap(({ grants }) => [...grants.keys()]));

@@ -1,7 +1,7 @@
 /** A run as its report is to tell it. */
 import type { Applied } from "../apply.ts";
 import type { FanId } from "../ids.ts";
-import type { Known } from "../model.ts";
+import type { Known } from "../facts.ts";
 import type { Run } from "../report/run.ts";
 import type { Job } from "./job.ts";
 import type { Planned } from "./make-plan.ts";
@@ -31,7 +31,12 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
     outcomes: applied.outcomes,
     handles: new Map([...handlesOf(facts?.followers), ...handlesOf(facts?.subscribers)]),
     foreignGrants: planned.foreignGrants,
-    warnings: [...links.books.warnings, ...links.resolved.conflicts, ...missingLinks(planned)],
+    warnings: [
+      ...(job.target.warnings?.() ?? []),
+      ...links.books.warnings,
+      ...links.resolved.conflicts,
+      ...missingLinks(planned),
+    ],
     requests: job.requests(),
     brokenOff: applied.brokenOff,
   };

@@ -52,7 +52,7 @@ export function reportJson(run: Run, note?: string): string {
 const iso = (timeMs: number): string => new Date(timeMs).toISOString();
 
 /** `place` is the configured id; `placeId`, beside it, is the real one. */
-const stepJson = ({ verb, place, placeId, account, fans, because }: Step) => ({
+const stepJson = ({ verb, place, placeId, account, fans, because, joins }: Step) => ({
   verb,
   place: place.id,
   placeId,
@@ -60,6 +60,7 @@ const stepJson = ({ verb, place, placeId, account, fans, because }: Step) => ({
   fan: fans[0] ?? null,
   fans,
   because,
+  ...(joins === true ? { joins } : {}),
 });
 
 function placeJson(place: Place, state: PlaceState, { plan }: Run) {

@@ -116,7 +116,8 @@ function stepLines(steps: readonly Step[], run: Run, indent: string): string[] {
 }
 
 /** What happens, where it is not the plain taking of a place. */
-function precisely({ verb, within, declines }: Step): string {
+function precisely({ verb, within, declines, joins }: Step): string {
+  if (joins === true) return "brought into the server: ";
   if (verb === "evict") return "thrown out of the server: ";
   if (declines === true) return "knock declined: ";
   return within === undefined ? "" : `out of ${within.roomName}, too: `;

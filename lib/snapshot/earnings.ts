@@ -14,7 +14,7 @@ import {
   surplus,
 } from "../ledger.ts";
 import type { Progress } from "../log.ts";
-import type { EarningsRow, Known } from "../model.ts";
+import type { EarningsRow, Known } from "../facts.ts";
 import { appendEarnings, loadEarnings, loadEarningsBetween } from "../store/earnings.ts";
 import { loadMeta, saveMeta } from "../store/meta.ts";
 

@@ -1,7 +1,8 @@
 /** What is read again just before removals, and what is read for one fan alone. */
 import type { Fanvue } from "../fanvue/client.ts";
 import type { FanId, ListKey } from "../ids.ts";
-import type { Evidence, Follower, Known, ListMembers, ListRef, Subscriber } from "../model.ts";
+import type { Evidence, Follower, Known, ListMembers, Subscriber } from "../facts.ts";
+import type { ListRef } from "../model.ts";
 
 export interface EvidenceAsk {
   readonly fanvue: Fanvue;

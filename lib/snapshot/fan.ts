@@ -3,7 +3,7 @@ import type { Database } from "../db.ts";
 import type { Fanvue } from "../fanvue/client.ts";
 import { unlocksFrom } from "../ledger.ts";
 import type { FanId } from "../ids.ts";
-import type { Facts, Follower, Insight, Known, Subscriber } from "../model.ts";
+import type { Facts, Follower, Insight, Known, Subscriber } from "../facts.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { updateLedger } from "./earnings.ts";
 import type { Needs } from "./needs.ts";

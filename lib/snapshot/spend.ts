@@ -6,7 +6,7 @@ import type { Database } from "../db.ts";
 import type { Fanvue, Insights } from "../fanvue/client.ts";
 import { type NewestRows, newestByFan } from "../ledger.ts";
 import type { FanId } from "../ids.ts";
-import type { Insight, Known } from "../model.ts";
+import type { Insight, Known } from "../facts.ts";
 import { loadInsights, saveInsights } from "../store/snapshot.ts";
 import type { Ledger } from "./earnings.ts";
 

@@ -1,10 +1,22 @@
 /** The ledger of earnings, oldest first. What is to be appended is decided in lib/ledger.ts. */
 import type { Row, Sql } from "../db.ts";
-import type { EarningsRow } from "../model.ts";
+import type { EarningsRow } from "../facts.ts";
+import type { FanId } from "../ids.ts";
 import { integer, optionalContentIn, optionalFanIn, optionalText, text } from "./columns.ts";
 
 export function loadEarnings(sql: Sql): readonly EarningsRow[] {
   return sql.all("SELECT * FROM earnings ORDER BY date_ms, id").map(earningsRow);
+}
+
+/** The rows of some fans, and the reversals that name no fan: they may take back a purchase of theirs by its order. */
+export function loadEarningsOf(sql: Sql, fans: readonly FanId[]): readonly EarningsRow[] {
+  return sql
+    .all(
+      `SELECT * FROM earnings WHERE fan IN (SELECT value FROM json_each(?)) OR (fan IS NULL AND kind = 'reversal')
+       ORDER BY date_ms, id`,
+      [JSON.stringify(fans)],
+    )
+    .map(earningsRow);
 }
 
 export function countEarnings(sql: Sql): number {

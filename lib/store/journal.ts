@@ -19,7 +19,16 @@ import {
   text,
   textsIn,
 } from "./columns.ts";
-import { dropExpectedGrant, expectGrant, placesOf, saveGrant, saveLoss, type Seat } from "./ownership.ts";
+import {
+  dropArrival,
+  dropExpectedGrant,
+  expectGrant,
+  placesOf,
+  saveArrival,
+  saveGrant,
+  saveLoss,
+  type Seat,
+} from "./ownership.ts";
 
 export type RunId = number;
 
@@ -177,6 +186,8 @@ function settleDone(sql: Sql, step: JournalStep, nowMs: number): void {
       [target, account, step.placeId],
     );
     saveGrant(sql, step, { origin: "granted", fans: step.fans, basis: step.basis }, nowMs);
+    // Whoever holds a role is on the server, and may leave it before any run looks again.
+    if (target === "discord") saveArrival(sql, target, account, nowMs);
     for (const table of ["refusals", "departures"]) {
       sql.run(`DELETE FROM ${table} WHERE target = ? AND place_id = ? AND account = ?`, [
         target,
@@ -186,6 +197,7 @@ function settleDone(sql: Sql, step: JournalStep, nowMs: number): void {
     }
     return;
   }
+  if (step.verb === "evict") dropArrival(sql, target, account);
   // Who is thrown out of the guild has lost every place in it.
   const lost = step.verb === "evict" ? placesOf(sql, target, account) : [];
   for (const placeId of new Set([step.placeId, ...lost])) {

@@ -2,12 +2,12 @@
 import type { Sql } from "../db.ts";
 import type { Account, PlaceId, TargetName } from "../ids.ts";
 import type { Departure, Grant, Observations, PlaceMemory, Refusal } from "../model.ts";
-import { accountIn, integer, optionalInteger, placeIdIn, text } from "./columns.ts";
-import { addBasis, grantIn, saveGrant, saveLoss, type Seat } from "./ownership.ts";
+import { accountIn, integer, optionalInteger, optionalText, placeIdIn, text } from "./columns.ts";
+import { addBasis, grantIn, saveArrival, saveGrant, saveLoss, type Seat } from "./ownership.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-const emptyMemory: PlaceMemory = {
+const emptyMemory = {
   rulesHash: undefined,
   placeId: undefined,
   grants: new Map(),
@@ -16,7 +16,7 @@ const emptyMemory: PlaceMemory = {
   lapsedSinceMs: new Map(),
   removedLastDay: new Set(),
   oursDayAgo: 0,
-};
+} satisfies Partial<PlaceMemory>;
 
 /**
  * All that is remembered of one place. `placeId` is where the configured id leads now; undefined (it could not be told)
@@ -24,7 +24,8 @@ const emptyMemory: PlaceMemory = {
  * known by its place id. The figures of the last 24 hours count back from `nowMs`:
  * removedLastDay has whom we took out, or may have (the effect of the step is not known yet), not counting what was
  * approved or asked for; oursDayAgo counts who was ours then,
- * which is who is ours now and was already, and who has lost the place since.
+ * which is who is ours now and was already, and who has lost the place since. `seen` is what `loadArrivals` gives: it is
+ * the same for all places of a target.
  */
 export function loadPlaceMemory(
   sql: Sql,
@@ -32,15 +33,17 @@ export function loadPlaceMemory(
   placeId: PlaceId | undefined,
   configuredId: string,
   nowMs: number,
+  seen: ReadonlySet<Account> = loadArrivals(sql, target),
 ): PlaceMemory {
   const applied = loadApplied(sql, target, placeId, configuredId);
   const id = placeId ?? applied?.placeId;
-  if (id === undefined) return emptyMemory;
+  if (id === undefined) return { ...emptyMemory, seen };
   return {
     rulesHash: applied?.rulesHash,
     placeId: applied?.placeId,
     grants: loadGrants(sql, target, id),
     departures: loadDepartures(sql, target, id),
+    seen,
     refusals: loadRefusals(sql, target, id),
     lapsedSinceMs: loadLapses(sql, target, id),
     removedLastDay: loadRemoved(sql, target, id, nowMs - dayMs),
@@ -72,10 +75,24 @@ function loadDepartures(sql: Sql, target: TargetName, placeId: PlaceId): Readonl
   return new Map(
     rows.map((row) => {
       const account = accountIn(row);
+      const how = text(row, "how") === "removed" ? "removed" : "left";
       const noticedAtMs = integer(row, "noticed_at_ms");
-      return [account, { account, noticedAtMs, endedAtMs: optionalInteger(row, "ended_at_ms") }];
+      return [account, { account, how, noticedAtMs, endedAtMs: optionalInteger(row, "ended_at_ms") }];
     }),
   );
+}
+
+/**
+ * The accounts that were ever seen on a target's server and were not thrown out of it by us since. Whoever may have been
+ * thrown out, by a step whose effect is not known, is none of them: that they are gone may be our doing.
+ */
+export function loadArrivals(sql: Sql, target: TargetName): ReadonlySet<Account> {
+  const rows = sql.all(
+    `SELECT account FROM arrivals WHERE target = ?1 AND account NOT IN (
+       SELECT account FROM steps WHERE target = ?1 AND (state = 'planned' OR unsure = 1) AND verb = 'evict')`,
+    [target],
+  );
+  return new Set(rows.map(accountIn));
 }
 
 function loadRefusals(sql: Sql, target: TargetName, placeId: PlaceId): ReadonlyMap<Account, Refusal> {
@@ -162,13 +179,22 @@ export function saveObservations(
 function saveComingsAndGoings(
   sql: Sql,
   target: TargetName,
-  { placeId, departed, departureEnded, lapsed, entitledAgain }: Observations,
+  { placeId, departed, returned, seen, departureEnded, lapsed, entitledAgain }: Observations,
   nowMs: number,
 ): void {
-  for (const account of departed) {
+  for (const account of seen) saveArrival(sql, target, account, nowMs);
+  for (const account of returned) {
+    sql.run("DELETE FROM departures WHERE target = ? AND place_id = ? AND account = ?", [
+      target,
+      placeId,
+      account,
+    ]);
+  }
+  for (const { account, how } of departed) {
     sql.run(
-      "INSERT OR IGNORE INTO departures (target, place_id, account, noticed_at_ms) VALUES (?, ?, ?, ?)",
-      [target, placeId, account, nowMs],
+      `INSERT INTO departures (target, place_id, account, how, noticed_at_ms) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (target, place_id, account) DO UPDATE SET how = 'removed' WHERE excluded.how = 'removed'`,
+      [target, placeId, account, how, nowMs],
     );
   }
   for (const account of departureEnded) {
@@ -195,20 +221,42 @@ function saveComingsAndGoings(
   }
 }
 
-/** Notes that a place was applied: where its configured id led, and by which rules. */
+/** Notes that a place was applied: where its configured id led, what people call it there, and by which rules. */
 export function savePlaceApplied(
   sql: Sql,
   target: TargetName,
-  configuredId: string,
-  placeId: PlaceId,
-  rulesHash: string,
+  applied: {
+    readonly configuredId: string;
+    readonly placeId: PlaceId;
+    readonly name: string;
+    readonly rulesHash: string;
+  },
   nowMs: number,
 ): void {
+  const { configuredId, placeId, name, rulesHash } = applied;
   sql.run(
-    `INSERT INTO places (target, configured_id, place_id, rules_hash, first_applied_at_ms, applied_at_ms)
-     VALUES (?, ?, ?, ?, ?5, ?5)
-     ON CONFLICT (target, configured_id) DO UPDATE SET place_id = excluded.place_id, rules_hash = excluded.rules_hash,
-       applied_at_ms = excluded.applied_at_ms`,
-    [target, configuredId, placeId, rulesHash, nowMs],
+    `INSERT INTO places (target, configured_id, place_id, name, rules_hash, first_applied_at_ms, applied_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?6, ?6)
+     ON CONFLICT (target, configured_id) DO UPDATE SET place_id = excluded.place_id, name = excluded.name,
+       rules_hash = excluded.rules_hash, applied_at_ms = excluded.applied_at_ms`,
+    [target, configuredId, placeId, name, rulesHash, nowMs],
+  );
+}
+
+/** A place as it was last applied. */
+export interface KnownPlace {
+  readonly placeId: PlaceId;
+  /** What people call it; undefined: it was applied before names were kept. */
+  readonly name: string | undefined;
+}
+
+/** The places of a target by the ids as configured; one that was not applied yet is missing. */
+export function loadKnownPlaces(sql: Sql, target: TargetName): ReadonlyMap<string, KnownPlace> {
+  const rows = sql.all("SELECT configured_id, place_id, name FROM places WHERE target = ?", [target]);
+  return new Map(
+    rows.map((row) => [
+      text(row, "configured_id"),
+      { placeId: placeIdIn(row), name: optionalText(row, "name") },
+    ]),
   );
 }

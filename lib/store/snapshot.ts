@@ -1,7 +1,7 @@
 /** The newest snapshot of Fanvue, replaced whole, and the insights that are worth keeping. */
 import type { Row, Sql } from "../db.ts";
 import type { FanId, ListKey } from "../ids.ts";
-import type { Follower, Insight, ListMembers, Subscriber } from "../model.ts";
+import type { Follower, Insight, ListMembers, Subscriber } from "../facts.ts";
 import {
   asFlag,
   fanIn,
@@ -25,19 +25,23 @@ export interface StoredSnapshot {
   readonly lists: ReadonlyMap<ListKey, ListMembers>;
 }
 
-export function loadSnapshot(sql: Sql): StoredSnapshot | undefined {
+/**
+ * The newest snapshot, whole, or only what it says of some fans. Then a list's count is lowered by the members that are
+ * left out, so that the two differ as much as ever.
+ */
+export function loadSnapshot(sql: Sql, fans?: readonly FanId[]): StoredSnapshot | undefined {
   const head = sql.get("SELECT * FROM snapshot");
   if (head === undefined) return undefined;
   const followersReadAtMs = optionalInteger(head, "followers_read_at_ms");
   return {
     endedAtMs: integer(head, "ended_at_ms"),
     needsKey: text(head, "needs_key"),
-    subscribers: flag(head, "subscribers_read") ? loadSubscribers(sql) : undefined,
+    subscribers: flag(head, "subscribers_read") ? loadSubscribers(sql, fans) : undefined,
     followers:
       followersReadAtMs === undefined
         ? undefined
-        : { readAtMs: followersReadAtMs, byFan: loadFollowers(sql) },
-    lists: loadLists(sql),
+        : { readAtMs: followersReadAtMs, byFan: loadFollowers(sql, fans) },
+    lists: loadLists(sql, fans),
   };
 }
 
@@ -95,9 +99,17 @@ function saveList(sql: Sql, list: ListKey, { members, count }: ListMembers): voi
   for (const fan of members) sql.run("INSERT INTO list_members (list, fan) VALUES (?, ?)", [list, fan]);
 }
 
-function loadSubscribers(sql: Sql): ReadonlyMap<FanId, Subscriber> {
+/** Undefined: everybody. */
+type Whose = readonly FanId[] | undefined;
+
+const rowsOf = (sql: Sql, table: "subscribers" | "followers" | "insights", fans: Whose): readonly Row[] =>
+  fans === undefined
+    ? sql.all(`SELECT * FROM ${table}`)
+    : sql.all(`SELECT * FROM ${table} WHERE fan IN (SELECT value FROM json_each(?))`, [JSON.stringify(fans)]);
+
+function loadSubscribers(sql: Sql, fans: Whose): ReadonlyMap<FanId, Subscriber> {
   return new Map(
-    sql.all("SELECT * FROM subscribers").map((row) => [
+    rowsOf(sql, "subscribers", fans).map((row) => [
       fanIn(row),
       {
         ...followerIn(row),
@@ -109,8 +121,8 @@ function loadSubscribers(sql: Sql): ReadonlyMap<FanId, Subscriber> {
   );
 }
 
-function loadFollowers(sql: Sql): ReadonlyMap<FanId, Follower> {
-  return new Map(sql.all("SELECT * FROM followers").map((row) => [fanIn(row), followerIn(row)]));
+function loadFollowers(sql: Sql, fans: Whose): ReadonlyMap<FanId, Follower> {
+  return new Map(rowsOf(sql, "followers", fans).map((row) => [fanIn(row), followerIn(row)]));
 }
 
 const followerIn = (row: Row): Follower => ({
@@ -119,23 +131,49 @@ const followerIn = (row: Row): Follower => ({
   isTopSpender: flag(row, "is_top_spender"),
 });
 
-function loadLists(sql: Sql): ReadonlyMap<ListKey, ListMembers> {
+function loadLists(sql: Sql, fans: Whose): ReadonlyMap<ListKey, ListMembers> {
   return new Map(
     sql.all("SELECT * FROM lists").map((row) => {
-      const fans = sql.all("SELECT fan FROM list_members WHERE list = ?", [text(row, "list")]);
-      return [
-        listKeyIn(row),
-        { members: new Set(fans.map(fanIn)), count: optionalInteger(row, "member_count") },
-      ];
+      const all = sql.all("SELECT fan FROM list_members WHERE list = ?", [text(row, "list")]).map(fanIn);
+      const members = new Set(fans === undefined ? all : all.filter((fan) => fans.includes(fan)));
+      const leftOut = all.length - members.size;
+      const count = optionalInteger(row, "member_count");
+      return [listKeyIn(row), { members, count: count === undefined ? undefined : count - leftOut }];
     }),
   );
 }
 
+// ---- Names ------------------------------------------------------------------------------------------------------
+
+/** A fan as Fanvue named them when the newest snapshot was read. */
+export interface NamedFan {
+  readonly fan: FanId;
+  readonly handle: string;
+  readonly displayName: string;
+}
+
+/** Whoever has this handle, in any case; undefined: nobody that the snapshot holds. Subscribers before followers. */
+export const loadFanByHandle = (sql: Sql, handle: string): NamedFan | undefined =>
+  namedFan(sql, "handle = ? COLLATE NOCASE", handle);
+
+/** What a fan is called; undefined: the snapshot does not hold them. */
+export const loadFanName = (sql: Sql, fan: FanId): NamedFan | undefined => namedFan(sql, "fan = ?", fan);
+
+function namedFan(sql: Sql, condition: string, value: string): NamedFan | undefined {
+  for (const table of ["subscribers", "followers"]) {
+    const row = sql.get(`SELECT * FROM ${table} WHERE ${condition} ORDER BY fan`, [value]);
+    if (row === undefined) continue;
+    return { fan: fanIn(row), handle: text(row, "handle"), displayName: text(row, "display_name") };
+  }
+  return undefined;
+}
+
 // ---- Insights ---------------------------------------------------------------------------------------------------
 
-export function loadInsights(sql: Sql): ReadonlyMap<FanId, Insight> {
+/** The insights that were kept of everybody, or of some fans. */
+export function loadInsights(sql: Sql, fans?: readonly FanId[]): ReadonlyMap<FanId, Insight> {
   return new Map(
-    sql.all("SELECT * FROM insights").map((row) => [
+    rowsOf(sql, "insights", fans).map((row) => [
       fanIn(row),
       {
         status: text(row, "status"),

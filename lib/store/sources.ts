@@ -1,7 +1,7 @@
 /** Sizes of sources that were accepted, and fans whom Fanvue stopped knowing. */
 import type { Sql } from "../db.ts";
 import type { FanId, TargetName } from "../ids.ts";
-import type { SourceSize } from "../model.ts";
+import type { SourceSize } from "../facts.ts";
 import { fanIn, integer, text } from "./columns.ts";
 
 /** The sizes that were last accepted for a target, by the name of the source. */

@@ -10,8 +10,8 @@ import type {
   ListMembers,
   Subscriber,
   Unlock,
-  Verdict,
-} from "../../lib/model.ts";
+} from "../../lib/facts.ts";
+import type { Verdict } from "../../lib/model.ts";
 import { fanOf, nameOfFan, time } from "./load.ts";
 
 const unreadable = z.strictObject({ unreadable: z.string() });

@@ -128,6 +128,7 @@ const standingSchema = z.union([
   z
     .enum(["in", "invited", "out", "absent", "knocking", "banned", "left", "removed"])
     .transform((is): Standing => ({ is })),
+  z.literal("joinable").transform((): Standing => ({ is: "absent", joinable: true })),
   z.strictObject({ is: z.enum(["in", "invited"]), untouchable: z.string() }),
   z.strictObject({ is: z.literal("unknown"), because: z.string() }),
 ]);
@@ -144,7 +145,18 @@ const memorySchema = z.strictObject({
   applied: z.enum(["yes", "no", "otherwise"]).default("yes"),
   ledTo: z.string().optional(),
   grants: z.record(z.string(), grantSchema).default({}),
-  departures: z.record(z.string(), z.strictObject({ noticed: time, ended: time.optional() })).default({}),
+  departures: z
+    .record(
+      z.string(),
+      z.strictObject({
+        how: z.enum(["left", "removed"]).default("left"),
+        noticed: time,
+        ended: time.optional(),
+      }),
+    )
+    .default({}),
+  /** Default: whoever is not absent now. */
+  seen: names.optional(),
   refusals: z
     .record(z.string(), z.strictObject({ sentence: z.string(), times: z.number(), nextTry: time }))
     .default({}),
@@ -181,6 +193,7 @@ export const placeSchema = z.strictObject({
     .optional(),
   cascade: z.literal(true).optional(),
   knock: z.literal("decline").optional(),
+  onlyOnJoin: z.literal(true).optional(),
   coverage: z.enum(["everybody", "linked"]).default("everybody"),
   warnings: names.default([]),
   wishes: z.record(z.string(), verdictSchema).default({}),
@@ -231,6 +244,7 @@ const placeOf = (id: string, some: PlaceCase): Place => ({
   adopt: some.adopt,
   ...(some.cascade === undefined ? {} : { cascade: some.cascade }),
   ...(some.knock === undefined ? {} : { knock: some.knock }),
+  ...(some.onlyOnJoin === undefined ? {} : { onlyOnJoin: some.onlyOnJoin }),
   ...(some.mirrors === undefined ? {} : { mirrors: roleIdOf(some.mirrors) }),
 });
 
@@ -262,7 +276,12 @@ const wishOf = (name: string, verdict: Verdict) => ({
   verdict,
 });
 
-function memoryOf(id: string, { memory }: PlaceCase, place: Place): PlaceMemory {
+const present = (members: PlaceCase["members"]): readonly Account[] =>
+  Object.entries(members)
+    .filter(([, { is }]) => is !== "absent")
+    .map(([name]) => accountOf(name));
+
+function memoryOf(id: string, { memory, members }: PlaceCase, place: Place): PlaceMemory {
   const placeId = placeIdOf(memory.ledTo ?? id);
   const grants = mapped(memory.grants, (name, { origin, basis }): Grant => {
     const account = accountOf(name);
@@ -273,11 +292,13 @@ function memoryOf(id: string, { memory }: PlaceCase, place: Place): PlaceMemory 
     rulesHash: hashes[memory.applied],
     placeId: memory.applied === "no" ? undefined : placeId,
     grants,
-    departures: mapped(memory.departures, (name, { noticed, ended }) => ({
+    departures: mapped(memory.departures, (name, { how, noticed, ended }) => ({
       account: accountOf(name),
+      how,
       noticedAtMs: noticed,
       endedAtMs: ended,
     })),
+    seen: new Set(memory.seen?.map(accountOf) ?? present(members)),
     refusals: mapped(memory.refusals, (name, { sentence, times, nextTry }) => ({
       account: accountOf(name),
       sentence,
@@ -302,6 +323,7 @@ export function showStep(step: Step): string {
     ...(hold === undefined ? [] : [`hold: ${hold}`]),
     ...(requested === true ? ["requested"] : []),
     ...(step.declines === true ? ["declines"] : []),
+    ...(step.joins === true ? ["joins"] : []),
     ...(within === undefined ? [] : [`with ${place.id}${unless === "" ? "" : ` unless ${unless}`}`]),
   ].join(" · ");
 }

@@ -37,9 +37,10 @@ const hashIn = (stdout: string): string => {
 const namesOf = (people: readonly Person[]) => people.map(({ name }) => name).sort();
 
 describe("promise 5: brakes", { concurrency: 2 }, () => {
-  for (const script of ["sync-discord", "sync-matrix"] as const) {
+  for (const platform of ["discord", "matrix"] as const) {
+    const script = `sync-${platform}`;
     const inPlace = (home: Installation) =>
-      script === "sync-discord" ? home.holders("subscription") : home.guests("subscription");
+      platform === "discord" ? home.holders("subscription") : home.guests("subscription");
 
     it(`${script} holds all of too many removals, lets people in meanwhile, and obeys an approval`, async (test) => {
       const { home, people } = await startSubscribers(test, 6);
@@ -55,7 +56,7 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
       assert.match(held.stdout, /subscription: 3 removals in 24 hours, 2 are allowed/);
       assert.deepEqual(inPlace(home), namesOf([...people, late]));
 
-      const again = await home.run(script);
+      const again = await home.sync(platform);
       assertClean(again);
       const hash = hashIn(again.stdout);
       assert.equal(hash, hashIn(held.stdout));
@@ -74,7 +75,7 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
   it("an approval of what nobody was shown is refused", async (test) => {
     const { home, people } = await startSubscribers(test, 4);
     for (const person of people) home.lapse("subscription", person);
-    const result = await home.run("sync-discord", "--approve", "0123456789ab");
+    const result = await home.sync("discord", "--approve", "0123456789ab");
     assertToldOnStderr(result, 2, /Nothing that waits for approval has the hash 0123456789ab/);
     assert.deepEqual(home.holders("subscription"), namesOf(people));
   });
@@ -83,9 +84,9 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
     const { home, people } = await startSubscribers(test, 9);
     const [first, second] = [people.slice(0, 3), people.slice(3, 7)];
     for (const person of first) home.lapse("subscription", person);
-    const hash = hashIn((await home.run("sync-discord")).stdout);
+    const hash = hashIn((await home.sync("discord")).stdout);
     for (const person of second) home.lapse("subscription", person);
-    const approved = await home.run("sync-discord", "--approve", hash);
+    const approved = await home.sync("discord", "--approve", hash);
     assert.equal(approved.code, 3, approved.stdout);
     assert.deepEqual(home.holders("subscription"), namesOf(people.slice(3)));
   });
@@ -95,7 +96,7 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
     const codes: (number | null)[] = [];
     for (const person of people.slice(0, 3)) {
       home.lapse("subscription", person);
-      codes.push((await home.run("sync-discord")).code);
+      codes.push((await home.sync("discord")).code);
     }
     assert.deepEqual(codes, [0, 0, 3]);
     assert.deepEqual(home.holders("subscription"), namesOf(people.slice(2)));
@@ -104,7 +105,7 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
   it("counts over all places of a platform", async (test) => {
     const home = await startSynced(test);
     for (const kind of kinds) home.lapse(kind, home.cast[kind]);
-    const { code, stdout } = await home.run("sync-discord");
+    const { code, stdout } = await home.sync("discord");
     assert.equal(code, 3);
     assert.match(stdout, /All places together: 6 removals in 24 hours, 5 are allowed/);
     assert.deepEqual(home.holders("subscription"), ["keeper", "subscription"]);
@@ -117,16 +118,16 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
       [home.roles.subscription]: ruleOf("custom", home.town, home.list),
     });
     home.saveConfig();
-    const held = await home.run("sync-discord");
+    const held = await home.sync("discord");
     assert.equal(held.code, 3, held.stdout);
     assert.match(held.stdout, /subscription: its rules have changed/);
     assert.deepEqual(home.holders("subscription"), ["custom", "keeper", "subscription"]);
 
-    assertClean(await home.run("sync-discord", "--approve", hashIn(held.stdout)));
+    assertClean(await home.sync("discord", "--approve", hashIn(held.stdout)));
     assert.deepEqual(home.holders("subscription"), ["custom", "keeper"]);
     // The new rule is the accepted one from now on.
     home.lapse("custom", home.cast.custom);
-    assertClean(await home.run("sync-discord"));
+    assertClean(await home.sync("discord"));
     assert.deepEqual(home.holders("subscription"), ["keeper"]);
   });
 
@@ -138,14 +139,14 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
     world.aliases.set(home.aliases.subscription, elsewhere);
     const membersThere = () => world.members(elsewhere, "invite");
 
-    const held = await home.run("sync-matrix");
+    const held = await home.sync("matrix");
     assert.equal(held.code, 3, held.stdout);
     assert.match(held.stdout, new RegExp(`leads to ${elsewhere} now`));
     assert.deepEqual(membersThere(), []);
-    assertClean(await home.run("sync-matrix"));
+    assertClean(await home.sync("matrix"));
     assert.deepEqual(membersThere(), []);
 
-    assertClean(await home.run("sync-matrix", "--approve", hashIn(held.stdout)));
+    assertClean(await home.sync("matrix", "--approve", hashIn(held.stdout)));
     assert.deepEqual(membersThere(), [home.keeper.mxid, home.cast.subscription.mxid].sort());
   });
 
@@ -155,7 +156,7 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
     home.lapse("custom", home.cast.custom);
     home.lapse("custom", home.keeper);
     home.lapse("top_spender", home.cast.top_spender);
-    const { code, stdout } = await home.run("sync-discord");
+    const { code, stdout } = await home.sync("discord");
     assert.equal(code, 3, stdout);
     assert.match(stdout, /custom:.*: 0 now, 2 when last accepted/);
     assert.deepEqual(
@@ -172,11 +173,11 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
     const former = home.addPerson("former");
     home.saveBooks();
     home.town.discord.world.members.get(former.discord)?.roles.add(home.roles.subscription);
-    const held = await home.run("sync-discord");
+    const held = await home.sync("discord");
     assert.equal(held.code, 3, held.stdout);
     assert.match(held.stdout, /not entitled when this place was first applied/);
     assert.deepEqual(home.holders("subscription"), ["former", "keeper", "subscription"]);
-    assertClean(await home.run("sync-discord", "--approve", hashIn(held.stdout)));
+    assertClean(await home.sync("discord", "--approve", hashIn(held.stdout)));
     assert.deepEqual(home.holders("subscription"), ["keeper", "subscription"]);
   });
 
@@ -186,7 +187,7 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
     home.lapse("top_spender", home.cast.top_spender);
     const { world } = home.town.fanvue;
     world.now = () => Date.now() - 20 * 60_000;
-    const { code, stdout } = await home.run("sync-discord");
+    const { code, stdout } = await home.sync("discord");
     assert.equal(code, 3, stdout);
     assert.match(stdout, /clock of this computer is 20 minutes ahead/);
     assert.deepEqual(home.holders("top_spender"), ["keeper", "top_spender"]);
@@ -198,7 +199,7 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
       const { code, stderr } = await home.run("links", "remove", discord);
       assert.equal(code, 0, stderr);
     }
-    assertClean(await home.run("sync-discord"));
+    assertClean(await home.sync("discord"));
     assert.deepEqual(home.holders("subscription"), []);
     assert.deepEqual(home.guests("subscription"), namesOf(people));
   });

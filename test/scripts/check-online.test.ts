@@ -1,7 +1,7 @@
 /** check-config --online: what the platforms say of a config before its first sync. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { PermissionFlagsBits } from "discord.js";
+import { PermissionFlagsBits } from "discord-api-types/v10";
 
 import { assertClean, startInstallation } from "../installation.ts";
 

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 
+import type { Platform } from "../../lib/ids.ts";
 import {
   assertToldOnStderr,
   startPeopled,
@@ -13,7 +14,7 @@ import {
 } from "../installation.ts";
 import { z } from "zod";
 
-const scripts = ["sync-discord", "sync-matrix"] as const;
+const both: readonly Platform[] = ["discord", "matrix"];
 
 /** Nothing was written to a platform; what Fanvue is asked by POST, it is asked only to tell. */
 function assertOnlyRead({ town: { fanvue, discord, matrix } }: Installation): void {
@@ -44,8 +45,8 @@ describe("promise 1: a dry run writes nothing", { concurrency: 2 }, () => {
   it("where nothing has been synced yet: there is no database afterwards", async (test) => {
     const home = await startPeopled(test);
     const [platforms, files] = [home.platforms(), home.files()];
-    for (const script of scripts) {
-      const { stdout, stderr } = await home.run(script, "--dry-run");
+    for (const platform of both) {
+      const { stdout, stderr } = await home.run(`sync-${platform}`, "--dry-run");
       assert.match(stdout, /only a plan, nothing was changed/);
       assert.match(stdout, /npm run fetch-earnings/, "spending and unlocks need the ledger first");
       assert.equal(stderr, "");
@@ -61,8 +62,8 @@ describe("promise 1: a dry run writes nothing", { concurrency: 2 }, () => {
     disturb(home);
     const [platforms, files] = [home.platforms(), home.files()];
     forgetRequests(home);
-    for (const script of scripts) {
-      const { code, stdout, stderr } = await home.run(script, "--dry-run");
+    for (const platform of both) {
+      const { code, stdout, stderr } = await home.run(`sync-${platform}`, "--dry-run");
       assert.deepEqual([code, stderr], [0, ""]);
       assert.match(stdout, /\+ .*late/);
       assert.match(stdout, /- .*fan-subscription/);
@@ -78,9 +79,9 @@ describe("promise 1: a dry run writes nothing", { concurrency: 2 }, () => {
     const shape = z.object({ steps: z.array(z.looseObject({ verb: z.string(), outcome: z.string() })) });
     const stepsOf = (text: string) => shape.parse(JSON.parse(text)).steps;
     const bare = (steps: ReturnType<typeof stepsOf>) => steps.map((step) => ({ ...step, outcome: "" }));
-    for (const script of scripts) {
-      const shown = stepsOf((await home.run(script, "--dry-run", "--json")).stdout);
-      const done = stepsOf((await home.run(script, "--json")).stdout);
+    for (const platform of both) {
+      const shown = stepsOf((await home.sync(platform, "--dry-run", "--json")).stdout);
+      const done = stepsOf((await home.sync(platform, "--json")).stdout);
       assert.ok(shown.length >= 4);
       assert.deepEqual(bare(done), bare(shown));
       assert.deepEqual(new Set(shown.map(({ outcome }) => outcome)), new Set(["planned"]));
@@ -105,7 +106,7 @@ describe("promise 1: a dry run writes nothing", { concurrency: 2 }, () => {
       changed.map(([name]) => name).filter((name) => name !== "locks/fanvue-token.lock"),
       ["fanvue-token.json"],
     );
-    assert.equal((await home.run("sync-discord")).code, 0);
+    assert.equal((await home.sync("discord")).code, 0);
   });
 
   it("and without an account it makes no data folder", async (test) => {
@@ -126,7 +127,7 @@ describe("promise 1: a dry run writes nothing", { concurrency: 2 }, () => {
     const old = { access_token: accessToken, refresh_token: refreshToken, expires_at: expiresAtMs / 1000 };
     const path = join(home.folder, "fanvue_tokens.json");
     writeFileSync(path, JSON.stringify(old), { mode: 0o600 });
-    const { stdout, stderr } = await home.run("sync-discord", "--dry-run");
+    const { stdout, stderr } = await home.sync("discord", "--dry-run");
     assert.match(stdout, /only a plan/);
     assert.match(stderr, /Python tool must not run any more/);
     assert.equal(readFileSync(path, "utf8"), JSON.stringify(old));

@@ -76,17 +76,17 @@ it("promise 3: whoever is entitled again by the time they would lose something k
   const before = everybodyIn(home);
   const { discord, matrix } = home.town;
   const revocable = ["top_spender", "custom", "smart"] as const;
-  for (const { script, faults, path } of [
-    { script: "sync-discord", faults: discord.faults, path: /\/members$/ },
-    { script: "sync-matrix", faults: matrix.faults, path: /\/whoami$/ },
-  ]) {
+  for (const { platform, faults, path } of [
+    { platform: "discord", faults: discord.faults, path: /\/members$/ },
+    { platform: "matrix", faults: matrix.faults, path: /\/whoami$/ },
+  ] as const) {
     for (const kind of revocable) home.lapse(kind, home.cast[kind]);
     // The platform is read between the snapshot and the evidence.
     const onStrike = () => {
       for (const kind of revocable) home.entitle(kind, home.cast[kind]);
     };
     faults.push({ path, times: 1, fault: passes(), onStrike });
-    const result = await home.run(script);
+    const result = await home.sync(platform);
     assertClean(result);
     assert.match(result.stdout, /3 accounts: read again|read again: top spender/);
   }

@@ -40,14 +40,14 @@ async function startWith(test: TestContext, count: number): Promise<Installation
 }
 
 describe("promise 6: journal first", { concurrency: 4 }, () => {
-  for (const { script, write } of [
-    { script: "sync-discord", write: { method: "PUT", path: rolePath } },
-    { script: "sync-matrix", write: { method: "POST", path: /\/invite$/ } },
+  for (const { platform, write } of [
+    { platform: "discord", write: { method: "PUT", path: rolePath } },
+    { platform: "matrix", write: { method: "POST", path: /\/invite$/ } },
   ] as const) {
-    it(`${script} has its whole plan with reasons on disk before its first write`, async (test) => {
+    it(`sync-${platform} has its whole plan with reasons on disk before its first write`, async (test) => {
       const home = await startPeopled(test);
-      const { faults } = home.town[script === "sync-discord" ? "discord" : "matrix"];
-      await killedAt(home, script, { ...write, fault: hangs() }, faults);
+      const { faults } = home.town[platform];
+      await killedAt(home, `sync-${platform}`, { ...write, fault: hangs() }, faults);
       const steps = stepsOf(home);
       assert.equal(steps.length, 12);
       assert.deepEqual(new Set(steps.map(({ state }) => state)), new Set(["planned"]));
@@ -56,7 +56,7 @@ describe("promise 6: journal first", { concurrency: 4 }, () => {
         { grants: 12 },
       ]);
 
-      assertClean(await home.run(script));
+      assertClean(await home.sync(platform));
       assert.deepEqual(home.rows("SELECT count(*) AS grants FROM grants WHERE settled = 1"), [
         { grants: 12 },
       ]);
@@ -79,7 +79,7 @@ describe("promise 6: journal first", { concurrency: 4 }, () => {
     discord.faults.length = 0;
     assert.deepEqual(home.holders("subscription"), ["fan0"]);
 
-    const next = await home.run("sync-discord");
+    const next = await home.sync("discord");
     assertClean(next);
     assert.doesNotMatch(next.stdout, /Taken over|let in/);
     assert.deepEqual(statesOf(home), ["grant done"]);
@@ -121,13 +121,13 @@ describe("promise 6: journal first", { concurrency: 4 }, () => {
     const home = await startWith(test, 12);
     const { faults, requests } = home.town.discord;
     faults.push({ method: "PUT", path: rolePath, fault: drops() });
-    const { code, stdout } = await home.run("sync-discord");
+    const { code, stdout } = await home.sync("discord");
     assert.equal(code, 4, stdout);
     assert.match(stdout, /ended early: 5 steps in a row failed/);
     const tried = new Set(requests.filter(({ method }) => method === "PUT").map(({ path }) => path));
     assert.ok(tried.size < 12, "it did not try them all");
     faults.length = 0;
-    assertClean(await home.run("sync-discord"));
+    assertClean(await home.sync("discord"));
     assert.equal(home.holders("subscription").length, 12);
   });
 
@@ -151,7 +151,7 @@ describe("promise 6: journal first", { concurrency: 4 }, () => {
     const done = home.holders("subscription").length;
     assert.ok(done >= 4 && done < 12, `${String(done)} of 12 were let in`);
     assert.equal(home.rows("SELECT count(*) AS done FROM steps WHERE state = 'done'")[0]?.["done"], done);
-    assertClean(await home.run("sync-discord"));
+    assertClean(await home.sync("discord"));
     assert.equal(home.holders("subscription").length, 12);
   });
 
@@ -161,10 +161,10 @@ describe("promise 6: journal first", { concurrency: 4 }, () => {
     const [shy] = [...matrix.world.users.values()].filter(({ id }) => id.startsWith("@fan0:"));
     assert.ok(shy);
     shy.blocksInvites = true;
-    const first = await home.run("sync-matrix");
+    const first = await home.sync("matrix");
     assert.equal(first.code, 4, first.stdout);
     assert.match(first.stdout, /refused: /);
-    const second = await home.run("sync-matrix");
+    const second = await home.sync("matrix");
     assertClean(second);
     assert.match(second.stdout, /refused before/);
     assert.deepEqual(home.guests("subscription"), ["fan1"]);
@@ -179,7 +179,7 @@ it("promise 7: a run after a kill between two platforms' runs starts at once", a
   const { fanvue } = home.town;
   await killedAt(home, "sync-discord", { path: /\/subscribers$/, fault: hangs() }, fanvue.faults);
   const startedAtMs = Date.now();
-  assertClean(await home.run("sync-discord"));
+  assertClean(await home.sync("discord"));
   assert.ok(Date.now() - startedAtMs < 30_000, "no lock of the dead run was in the way");
   assert.deepEqual(home.holders("custom"), ["late"]);
 });

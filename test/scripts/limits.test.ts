@@ -26,7 +26,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
     const { fanvue } = home.town;
     for (const fan of fanvue.world.addFans(1200)) fanvue.world.follow(fan);
     Object.assign(fanvue.rate, { limit: 20, windowMs: 1500 });
-    assertClean(await home.run("sync-discord"));
+    assertClean(await home.sync("discord"));
     assert.ok(fanvue.requests.length > 30, `${String(fanvue.requests.length)} requests`);
     assert.deepEqual(statuses(fanvue.requests, 429), []);
   });
@@ -38,7 +38,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
     home.saveBooks();
     const { discord } = home.town;
     Object.assign(discord.world.limits.write, { limit: 3, windowMs: 700 });
-    assertClean(await home.run("sync-discord"));
+    assertClean(await home.sync("discord"));
     assert.equal(home.holders("subscription").length, 24);
     const refused = statuses(discord.requests, 429);
     assert.ok(refused.length <= 3, `${String(refused.length)} refusals in eight windows`);
@@ -51,7 +51,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
     home.saveBooks();
     const { matrix } = home.town;
     matrix.world.limits.perRoom = { perSecond: 2, burst: 2 };
-    assertClean(await home.run("sync-matrix"));
+    assertClean(await home.sync("matrix"));
     assert.equal(home.guests("subscription").length, 6);
     const refused = statuses(matrix.requests, 429);
     assert.ok(refused.length <= 6, `${String(refused.length)} refusals for six invitations`);
@@ -63,7 +63,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
     const fault = answers(429, { error: "Too Many Requests" }, { "retry-after": "2" });
     fanvue.faults.push({ path: /\/subscribers$/, times: 1, fault });
     fanvue.api.requests.length = 0;
-    assertClean(await home.run("sync-discord"));
+    assertClean(await home.sync("discord"));
     const [first, second] = fanvue.requests.filter(({ path }) => path.endsWith("/subscribers"));
     assert.equal(first?.status, 429);
     assert.equal(second?.status, 200);
@@ -75,7 +75,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
     home.town.fanvue.tokens.expireAccessTokens();
     home.town.fanvue.api.requests.length = 0;
     const before = renewals(home);
-    assertClean(await home.run("sync-discord"));
+    assertClean(await home.sync("discord"));
     assert.equal(renewals(home) - before, 1);
   });
 
@@ -86,7 +86,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
     fanvue.faults.push({ path: /\/subscribers$/, fault: answers(401, { error: "Unauthorized" }) });
     const before = renewals(home);
     assertToldOnStderr(
-      await home.run("sync-discord"),
+      await home.sync("discord"),
       5,
       /refuses the stored authorization[^]*npm run authorize/,
     );
@@ -100,7 +100,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
     const { fanvue } = home.town;
     home.lapse("subscription", home.cast.subscription);
     fanvue.tokens.revokeEverything();
-    assertToldOnStderr(await home.run("sync-matrix"), 5, /npm run authorize/);
+    assertToldOnStderr(await home.sync("matrix"), 5, /npm run authorize/);
     assert.deepEqual(home.guests("subscription"), ["keeper", "subscription"]);
   });
 
@@ -108,7 +108,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
     const home = await startSynced(test);
     const { fanvue } = home.town;
     fanvue.faults.push({ path: /\/followers$/, fault: answers(403, { error: "Insufficient scope" }) });
-    const { code, stdout } = await home.run("sync-discord");
+    const { code, stdout } = await home.sync("discord");
     assert.equal(code, 5);
     assert.match(stdout, /Followers could not be read: .*403.*`read:fan`.*npm run authorize/);
     assert.equal(statuses(fanvue.requests, 403).length, 1);
@@ -118,7 +118,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
     const home = await startPeopled(test);
     const { discord } = home.town;
     discord.faults.push({ path: /./, fault: answers(401, { message: "401: Unauthorized", code: 0 }) });
-    assertToldOnStderr(await home.run("sync-discord"), 4, /Discord.*token/);
+    assertToldOnStderr(await home.sync("discord"), 4, /Discord.*token/);
     assert.equal(discord.requests.length, 1);
   });
 
@@ -127,7 +127,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
     const { matrix } = home.town;
     const body = { errcode: "M_UNKNOWN_TOKEN", error: "Invalid access token passed." };
     matrix.faults.push({ path: /./, fault: answers(401, body) });
-    assertToldOnStderr(await home.run("sync-matrix"), 4, /access token|access_token/);
+    assertToldOnStderr(await home.sync("matrix"), 4, /access token|access_token/);
     assert.equal(statuses(matrix.requests, 401).length, 1);
   });
 
@@ -140,7 +140,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
       path,
       fault: answers(403, { message: "Missing Permissions", code: 50013 }),
     });
-    const { code, stdout } = await home.run("sync-discord");
+    const { code, stdout } = await home.sync("discord");
     assert.equal(code, 4, stdout);
     assert.equal(statuses(discord.requests, 403).length, 1);
     assert.deepEqual(home.holders("subscription"), ["keeper"]);
@@ -151,7 +151,7 @@ describe("promise 10: limits", { concurrency: 4 }, () => {
     const { matrix } = home.town;
     const body = { errcode: "M_FORBIDDEN", error: "You don't have permission to do that" };
     matrix.faults.push({ path: /\/invite$/, times: 1, fault: answers(403, body) });
-    const { code, stdout } = await home.run("sync-matrix");
+    const { code, stdout } = await home.sync("matrix");
     assert.equal(code, 4, stdout);
     assert.equal(statuses(matrix.requests, 403).length, 1);
     const invitations = matrix.requests.filter(({ path }) => path.endsWith("/invite"));

@@ -39,10 +39,10 @@ it("the only member of a room, the bot itself, is no stranger; --fan counts no s
   const ana = home.addPerson("ana");
   home.entitle("subscription", ana);
   home.saveBooks();
-  const { stdout } = await home.run("sync-matrix", "--dry-run");
+  const { stdout } = await home.sync("matrix", "--dry-run");
   assert.doesNotMatch(stdout, /without a link/);
   assert.match(stdout, / · 9 subscribers$/m);
-  const alone = await home.run("sync-matrix", "--dry-run", "--fan", ana.fan.uuid);
+  const alone = await home.sync("matrix", "--dry-run", "--fan", ana.fan.uuid);
   assert.match(alone.stdout, /let in/);
   assert.doesNotMatch(alone.stdout, / · \d+ subscribers?$/m);
 });

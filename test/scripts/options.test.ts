@@ -62,8 +62,7 @@ describe("options of the syncs", { concurrency: 2 }, () => {
     }
 
     for (const kind of kinds) home.lapse(kind, wanted);
-    for (const script of ["sync-discord", "sync-matrix"])
-      assertClean(await home.run(script, "--fan", wanted.fan.uuid));
+    for (const result of await home.syncBoth("--fan", wanted.fan.uuid)) assertClean(result);
     assert.ok(
       kinds.every((kind) => home.holders(kind).includes("wanted") && home.guests(kind).includes("wanted")),
     );
@@ -72,7 +71,7 @@ describe("options of the syncs", { concurrency: 2 }, () => {
   it("--only looks at the places it names, and no others", async (test) => {
     const home = await startPeopled(test);
     assertClean(await home.run("sync-discord", "--only", home.roles.spending, "--only", home.roles.smart));
-    assertClean(await home.run("sync-matrix", "--only", home.aliases.custom));
+    assertClean(await home.sync("matrix", "--only", home.aliases.custom));
     const filled = kinds.filter((kind) => home.holders(kind).length > 0);
     const visited = kinds.filter((kind) => home.guests(kind).length > 0);
     assert.deepEqual([filled, visited], [["spending", "smart"], ["custom"]]);
@@ -96,7 +95,7 @@ describe("options of the syncs", { concurrency: 2 }, () => {
     assert.ok(told.requests.fanvue > 0 && told.requests.discord > 0 && told.requests.matrix === 0);
 
     for (const kind of kinds.slice(1)) home.lapse(kind, home.cast[kind]);
-    const held = await home.run("sync-discord", "--json");
+    const held = await home.sync("discord", "--json");
     assert.equal(held.code, 3);
     assert.equal(document.parse(JSON.parse(held.stdout)).held?.steps.length, 5);
   });
@@ -134,32 +133,43 @@ describe("options of the syncs", { concurrency: 2 }, () => {
     delete home.config.roles;
     delete home.config.rooms;
     home.saveConfig();
-    for (const result of await home.syncBoth()) {
+    for (const script of ["sync-discord", "sync-matrix"]) {
+      const result = await home.run(script);
       assertClean(result);
       assert.match(result.stdout, /nothing to do/);
     }
   });
 
-  const wrong: readonly (readonly [args: readonly string[], sentence: RegExp])[] = [
+  type Wrong = readonly (readonly [args: readonly string[], sentence: RegExp])[];
+  const wrongOptions: Wrong = [
     [["--dryrun"], /There is no option --dryrun\. Did you mean --dry-run\?/],
     [["--aprove", "0123456789ab"], /There is no option --aprove\. Did you mean --approve\?/],
     [["-x"], /There is no option -x/],
     [["--dry-run=yes"], /--dry-run takes no value/],
     [["--approve"], /--approve needs a value/],
     [["--only", "--dry-run"], /--only needs a value/],
-    [["--fan", "mia"], /--fan mia: this is not a Fanvue uuid/],
-    [["--only", "200000000000000110"], /the config has no such place[^]*Did you mean 20000000000000010\d\?/],
-    [["--fan", "123e4567-e89b-42d3-a456-426614174000", "--approve", "0123456789ab"], /do not go together/],
     [["now"], /"now" is not understood/],
     [["--config", "nowhere.yaml"], /nowhere\.yaml: there is no such file/],
   ];
+  /** What the options say makes no sense for this config, or together. */
+  const wrongValues: Wrong = [
+    [["--fan", "mia"], /--fan mia: this is not a Fanvue uuid/],
+    [["--only", "200000000000000110"], /the config has no such place[^]*Did you mean 20000000000000010\d\?/],
+    [["--fan", "123e4567-e89b-42d3-a456-426614174000", "--approve", "0123456789ab"], /do not go together/],
+  ];
   it("wrong options are named, with what was probably meant", async (test) => {
     const home = await startInstallation(test);
-    for (const [args, sentence] of wrong) {
-      const result = await home.run("sync-discord", ...args);
-      assertToldOnStderr(result, 2, sentence);
-      assert.equal(result.stdout, "", args.join(" "));
-    }
+    const byScript = (...args: readonly string[]) => home.run("sync-discord", ...args);
+    const inProcess = (...args: readonly string[]) => home.sync("discord", ...args);
+    for (const [run, wrong] of [
+      [byScript, wrongOptions],
+      [inProcess, wrongValues],
+    ] as const)
+      for (const [args, sentence] of wrong) {
+        const result = await run(...args);
+        assertToldOnStderr(result, 2, sentence);
+        assert.equal(result.stdout, "", args.join(" "));
+      }
     assert.equal(home.town.discord.requests.length, 0);
   });
 

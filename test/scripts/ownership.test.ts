@@ -150,7 +150,7 @@ describe("promise 4: we take back only what is ours", { concurrency: 2 }, () => 
     world.setJoinRule(room, "knock");
     for (const name of ["returns", "renews", "knocks"] as const) world.leave(room, who(name).mxid);
     const sync = async () => {
-      assertClean(await home.run("sync-matrix"));
+      assertClean(await home.sync("matrix"));
       return home.guests("subscription");
     };
     assert.deepEqual(await sync(), ["stays"]);
@@ -181,7 +181,7 @@ describe("promise 4: we take back only what is ours", { concurrency: 2 }, () => 
     await settle(home);
     home.lapse("subscription", subscription);
     home.lapse("spending", spending);
-    assertClean(await home.run("sync-discord"));
+    assertClean(await home.sync("discord"));
     const { members } = home.town.discord.world;
     assert.deepEqual(home.holders("subscription"), ["keeper"]);
     assert.deepEqual(home.holders("spending"), ["keeper", "subscription"]);
@@ -196,11 +196,11 @@ describe("promise 4: we take back only what is ours", { concurrency: 2 }, () => 
       Object.entries(home.config.roles ?? {}).filter(([id]) => id !== home.roles.subscription),
     );
     home.saveConfig();
-    const result = await home.run("sync-discord");
+    const result = await home.sync("discord");
     assertClean(result);
     assert.match(result.stdout, new RegExp(`--take-back '${home.roles.subscription}'`));
     assert.deepEqual(home.holders("subscription"), ["ana", "ben"]);
-    assertClean(await home.run("sync-discord", "--take-back", home.roles.subscription));
+    assertClean(await home.sync("discord", "--take-back", home.roles.subscription));
     assert.deepEqual(home.holders("subscription"), []);
   });
 });

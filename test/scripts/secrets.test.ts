@@ -7,11 +7,53 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { it, type TestContext } from "node:test";
 
-import { minSpendCents, noLimits, startPeopled, type Peopled } from "../installation.ts";
+import { openDatabase } from "../../lib/db.ts";
+import { loginsIn } from "../../lib/discord-logins.ts";
+import { minSpendCents, noLimits, startPeopled, type Peopled, type Person } from "../installation.ts";
+import { issueLogin, withdrawLogins } from "../sandbox/discord-logins.ts";
+import { accountOf } from "../sandbox/discord-setup.ts";
 import { answers, cutBody, notJson } from "../sandbox/faults.ts";
 import type { Recorded } from "../sandbox/server.ts";
 
 const syncs = ["sync-discord", "sync-matrix"] as const;
+
+/**
+ * Fans who let us bring them into the server: one whose login must be renewed first, one who took it back, and one whose
+ * login Discord repeats in its refusal.
+ */
+async function inviteFans(home: Peopled): Promise<Record<"renewed" | "withdrawn" | "refused", Person>> {
+  const { world, faults } = home.town.discord;
+  const { id, clientSecret } = world.application;
+  Object.assign(home.config.discord ?? {}, {
+    oauth_client_id: id,
+    oauth_client_secret: clientSecret,
+    oauth_redirect_uri: "http://localhost:8080/callback",
+  });
+  home.config["auto_join"] = { enabled: true, roles: [] };
+  home.saveConfig();
+  const logins = loginsIn(openDatabase(home.dataDir));
+  const invite = async (name: string, lastsMs?: number) => {
+    const person = home.addPerson(name);
+    home.entitle("custom", person);
+    world.members.delete(person.discord);
+    const login = issueLogin(world, person.discord, lastsMs === undefined ? {} : { lastsMs });
+    await logins.save(accountOf(person.discord), { ...login });
+    return { person, login };
+  };
+  const renewed = await invite("renewed", -1);
+  const withdrawn = await invite("withdrawn", -1);
+  withdrawLogins(world, withdrawn.person.discord);
+  const refused = await invite("refused");
+  const { accessToken, refreshToken } = refused.login;
+  const echo = { message: `Invalid: ${accessToken} ${refreshToken}`, code: 50025 };
+  faults.push({
+    path: new RegExp(`/members/${refused.person.discord}$`),
+    method: "PUT",
+    fault: answers(401, echo),
+  });
+  home.saveBooks();
+  return { renewed: renewed.person, withdrawn: withdrawn.person, refused: refused.person };
+}
 
 /** Every output of every script, in one text. */
 async function everythingSaid(home: Peopled): Promise<string> {
@@ -64,6 +106,13 @@ async function everythingSaid(home: Peopled): Promise<string> {
 
 /** All tokens that ever went over the wire, the passwords of the config, and what they look like when encoded. */
 function secretsOf({ town: { fanvue, discord } }: Peopled): readonly string[] {
+  const logins = discord.requests.flatMap(({ form, json }) => [
+    ...["refresh_token", "token"].flatMap((name) => form.get(name) ?? []),
+    ...(typeof json === "object" && json !== null && "access_token" in json
+      ? [String(json.access_token)]
+      : []),
+  ]);
+  assert.ok(new Set(logins).size >= 6, "logins were used, renewed and ended");
   const { clientId, clientSecret } = fanvue.app;
   const bearers = fanvue.requests.flatMap(({ headers }) => headers["authorization"]?.split(" ")[1] ?? []);
   const refreshTokens = fanvue.auth.requests.flatMap(({ form }) => form.get("refresh_token") ?? []);
@@ -75,6 +124,8 @@ function secretsOf({ town: { fanvue, discord } }: Peopled): readonly string[] {
       clientSecret,
       Buffer.from(`${clientId}:${clientSecret}`).toString("base64"),
       discord.world.bot.token,
+      discord.world.application.clientSecret,
+      ...logins,
       "sandbox-matrix-token",
       "access_damaged_token_text",
     ]),
@@ -83,6 +134,7 @@ function secretsOf({ town: { fanvue, discord } }: Peopled): readonly string[] {
 
 it("promise 9: no secret is said or stored, no figure of spending goes to a platform", async (test: TestContext) => {
   const home = await startPeopled(test, { config: { limits: noLimits } });
+  const fans = await inviteFans(home);
   const said = await everythingSaid(home);
   const stored = readFileSync(join(home.dataDir, "fanvue-sync.db")).toString("latin1");
   assert.ok(said.length > 5000 && stored.length > 5000);
@@ -92,6 +144,9 @@ it("promise 9: no secret is said or stored, no figure of spending goes to a plat
   }
 
   const { discord, matrix } = home.town;
+  assert.ok(discord.world.members.has(fans.renewed.discord));
+  assert.match(said, /Their permission to be brought in has ended/);
+  assert.match(said, /Discord does not accept this member's login any more/);
   assert.match(said, /spent 0\.00 of 173\.57 USD/, "the operator is told of figures");
   assert.ok(discord.world.auditLog.length > 10);
   const sent = [...discord.requests, ...matrix.requests].map(textOf);

@@ -93,7 +93,7 @@ describe("a space as a place", { concurrency: 2 }, () => {
     home.entitle("spending", patronOnly);
     home.saveBooks();
 
-    const result = await home.run("sync-matrix");
+    const result = await home.sync("matrix");
     assertClean(result);
     assert.deepEqual(invitations(home), [space, lounge]);
     assert.equal(home.town.matrix.world.membership(space, both.mxid), "invite");
@@ -107,7 +107,7 @@ describe("a space as a place", { concurrency: 2 }, () => {
     const aside = addRoom("aside");
     const [ana, bo] = [subscriber("ana"), subscriber("bo")];
     const friend = world.addUser("friend").id;
-    assertClean(await home.run("sync-matrix"));
+    assertClean(await home.sync("matrix"));
     for (const person of [ana, bo]) {
       enter(person, lounge);
       world.invite(aside, home.bot, person.mxid);
@@ -117,12 +117,12 @@ describe("a space as a place", { concurrency: 2 }, () => {
     world.join(lounge, friend);
     home.lapse("subscription", ana);
 
-    const plan = await home.run("sync-matrix", "--dry-run");
+    const plan = await home.sync("matrix", "--dry-run");
     assert.match(plan.stdout, /- @ana:\S+ \(fan-ana\) +subscription ended/);
     assert.match(plan.stdout, /- @ana:\S+ \(fan-ana\) +out of lounge, too: subscription ended/);
     assert.deepEqual(kicks(home), []);
 
-    assertClean(await home.run("sync-matrix"));
+    assertClean(await home.sync("matrix"));
     assert.deepEqual(kicks(home), [space, lounge]);
     assert.deepEqual([space, lounge, aside].map(membersOf), [["bo"], ["bo", "friend"], ["ana", "bo"]]);
     const journal = home.rows("SELECT place_id, state FROM steps WHERE verb = 'revoke' ORDER BY seq");
@@ -133,7 +133,7 @@ describe("a space as a place", { concurrency: 2 }, () => {
         { place_id: lounge, state: "done" },
       ],
     );
-    assertClean(await home.run("sync-matrix"));
+    assertClean(await home.sync("matrix"));
     assert.equal(kicks(home).length, 2);
   });
 
@@ -142,12 +142,12 @@ describe("a space as a place", { concurrency: 2 }, () => {
     const { world } = home.town.matrix;
     const aside = addRoom("aside");
     const ana = subscriber("ana");
-    assertClean(await home.run("sync-matrix"));
+    assertClean(await home.sync("matrix"));
     enter(ana);
     world.invite(aside, home.bot, ana.mxid);
     world.join(aside, ana.mxid);
     home.lapse("subscription", ana);
-    assertClean(await home.run("sync-matrix"));
+    assertClean(await home.sync("matrix"));
     assert.deepEqual([space, aside].map(membersOf), [[], []]);
   });
 
@@ -191,7 +191,7 @@ describe("a space as a place", { concurrency: 2 }, () => {
     assert.match(held.text, /Held until you approve: 9 changes/);
     assert.match(held.text, /club: 3 removals in 24 hours, 2 are allowed/);
     const hash = /--approve ([0-9a-f]+)/.exec(held.text)?.[1] ?? "";
-    assertClean(await home.run("sync-matrix", "--approve", hash));
+    assertClean(await home.sync("matrix", "--approve", hash));
     assert.deepEqual([space, lounge, annex].map(membersOf), [[], [], []]);
   });
 
@@ -218,7 +218,7 @@ describe("a space as a place", { concurrency: 2 }, () => {
     enter(ana, lounge, annex);
     home.config.rooms = others;
     home.saveConfig();
-    assertClean(await home.run("sync-matrix", "--take-back", space));
+    assertClean(await home.sync("matrix", "--take-back", space));
     assert.deepEqual([space, lounge, annex].map(membersOf), [[], ["ana"], []]);
   });
 
@@ -229,14 +229,14 @@ describe("a space as a place", { concurrency: 2 }, () => {
     home.config.rooms = { ...home.config.rooms, [`#lounge:${matrix.world.serverName}`]: patron };
     home.saveConfig();
     const [ana, bo] = [subscriber("ana"), subscriber("bo")];
-    assertClean(await home.run("sync-matrix"));
+    assertClean(await home.sync("matrix"));
     for (const person of [ana, bo]) {
       enter(person, lounge);
       home.lapse("subscription", person);
     }
     home.entitle("spending", bo);
     fanvue.world.touch();
-    const result = await home.run("sync-matrix");
+    const result = await home.sync("matrix");
     assertClean(result);
     assert.deepEqual([space, lounge].map(membersOf), [[], ["bo"]]);
   });
@@ -266,7 +266,7 @@ describe("knocks", { concurrency: 2 }, () => {
 
   it("of the entitled are answered with an invitation, of others left to a person, of strangers counted", async (test) => {
     const { home, standings } = await startDoor(test);
-    const result = await home.run("sync-matrix");
+    const result = await home.sync("matrix");
     assertClean(result);
     assert.deepEqual(standings(), ["invite", "knock", "knock"]);
     assert.match(
@@ -281,7 +281,7 @@ describe("knocks", { concurrency: 2 }, () => {
     const { home, standings } = await startDoor(test, { knock: "decline" });
     home.config["limits"] = { min_removals_per_place: 0, min_removals_per_target: 0 };
     home.saveConfig();
-    const result = await home.run("sync-matrix");
+    const result = await home.sync("matrix");
     assertClean(result);
     assert.deepEqual(standings(), ["invite", "leave", "knock"]);
     assert.match(result.stdout, /- @bo:\S+ \(fan-bo\) +knock declined: /);

@@ -17,12 +17,12 @@ describe("a place that is no longer configured", () => {
     delete home.config.roles?.[role];
     home.saveConfig();
 
-    const report = await home.run("sync-discord");
+    const report = await home.sync("discord");
     assert.equal(report.code, 0, report.stderr);
     assert.match(report.stdout, new RegExp(`2 accounts still have .*\n.*--take-back '${role}'`));
     assert.deepEqual(home.holders("subscription"), ["ana", "ben", "by-hand"]);
 
-    const shown = await home.run("sync-discord", "--take-back", role, "--dry-run");
+    const shown = await home.sync("discord", "--take-back", role, "--dry-run");
     assert.equal(shown.code, 0, shown.stderr);
     assert.match(shown.stdout, /2 to be taken out/);
     assert.deepEqual(home.holders("subscription"), ["ana", "ben", "by-hand"]);
@@ -31,7 +31,7 @@ describe("a place that is no longer configured", () => {
     assert.equal(taken.code, 0, taken.stderr);
     assert.deepEqual(home.holders("subscription"), ["by-hand"]);
 
-    const again = await home.run("sync-discord", "--take-back", role);
+    const again = await home.sync("discord", "--take-back", role);
     assert.equal(again.code, 2);
     assert.match(again.stderr, /nothing that was given there is on record/);
   });
@@ -43,11 +43,11 @@ describe("a place that is no longer configured", () => {
     home.saveBooks();
     const role = home.roles.subscription;
     home.town.discord.world.members.get(byHand.discord)?.roles.add(role);
-    await home.run("sync-discord");
+    await home.sync("discord");
     delete home.config.roles?.[role];
     home.saveConfig();
 
-    const taken = await home.run("sync-discord", "--take-back", role);
+    const taken = await home.sync("discord", "--take-back", role);
     assert.equal(taken.code, 0, taken.stderr);
     assert.match(taken.stdout, /1 taken out/);
     assert.deepEqual(home.holders("subscription"), ["by-hand"]);
@@ -60,7 +60,7 @@ describe("a place that is no longer configured", () => {
     home.saveBooks();
     await settle(home);
 
-    const refused = await home.run("sync-matrix", "--take-back", home.aliases.subscription);
+    const refused = await home.sync("matrix", "--take-back", home.aliases.subscription);
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /still names this place/);
     assert.deepEqual(home.guests("subscription"), ["ana"]);

@@ -1,0 +1,34 @@
+/** The saved snapshot as facts, for those who ask without reading Fanvue. */
+import type { Sql } from "../db.ts";
+import type { Facts } from "../facts.ts";
+import type { FanId } from "../ids.ts";
+import { unlocksFrom } from "../ledger.ts";
+import { loadEarningsOf } from "../store/earnings.ts";
+import { loadInsights, loadSnapshot } from "../store/snapshot.ts";
+import { covers, type Needs } from "./needs.ts";
+
+const unlocksOnly: Needs = {
+  subscribers: false,
+  followers: false,
+  insights: false,
+  unlocks: true,
+  lists: new Map(),
+};
+const notRead = { known: false, why: "the last snapshot does not hold it" } as const;
+
+/** What the newest snapshot says of these fans, and of nobody else; undefined where there is none. */
+export function loadFacts(sql: Sql, fans: readonly FanId[]): Facts | undefined {
+  const stored = loadSnapshot(sql, fans);
+  if (stored === undefined) return undefined;
+  const { endedAtMs, needsKey, subscribers, followers, lists } = stored;
+  return {
+    readAtMs: endedAtMs,
+    subscribers: subscribers === undefined ? notRead : { known: true, value: subscribers },
+    followers: followers === undefined ? notRead : { known: true, value: followers.byFan },
+    insights: loadInsights(sql, fans),
+    lists: new Map([...lists].map(([key, value]) => [key, { known: true, value }])),
+    unlocks: covers(needsKey, unlocksOnly)
+      ? { known: true, value: unlocksFrom(loadEarningsOf(sql, fans)) }
+      : notRead,
+  };
+}

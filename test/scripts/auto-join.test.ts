@@ -1,0 +1,225 @@
+/** Auto-join: who gave us leave is brought into the server, once, with all their roles, and nobody is pulled back. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+
+import { openDatabase } from "../../lib/db.ts";
+import { loginsIn } from "../../lib/discord-logins.ts";
+import { parseDiscordUserId, parseFanId } from "../../lib/ids.ts";
+import { addLink } from "../../lib/store/links.ts";
+import {
+  assertClean,
+  noLimits,
+  settle,
+  startInstallation,
+  type Installation,
+  type Kind,
+  type Person,
+} from "../installation.ts";
+import { issueLogin, withdrawLogins } from "../sandbox/discord-logins.ts";
+import { comeIn, leave } from "../sandbox/discord-people.ts";
+import { addRole, roleIdAt } from "../sandbox/discord-world.ts";
+import { passes } from "../sandbox/faults.ts";
+
+/** Roles for subscribers and spenders, and one that only comes with being brought in. */
+async function startServer(
+  test: Parameters<typeof startInstallation>[0],
+  subscriptionExpires: "remove_role" | "kick" = "remove_role",
+) {
+  const home = await startInstallation(test, { config: { limits: noLimits } });
+  const { world } = home.town.discord;
+  const member = addRole(world, { id: roleIdAt(900), name: "member" }).id;
+  const { subscription, spending } = home.roles;
+  Object.assign(home.config.discord ?? {}, {
+    oauth_client_id: world.application.id,
+    oauth_client_secret: world.application.clientSecret,
+    oauth_redirect_uri: "http://localhost:8080/callback",
+  });
+  Object.assign(home.config.roles ?? {}, {
+    [subscription]: { type: "subscription", on_expiry: subscriptionExpires },
+  });
+  home.config["auto_join"] = { enabled: true, roles: [member, subscription] };
+  home.saveConfig();
+
+  const database = openDatabase(home.dataDir);
+  const logins = loginsIn(database);
+  const names: ReadonlyMap<string, string> = new Map([
+    [member, "member"],
+    [subscription, "subscription"],
+    [spending, "spending"],
+  ]);
+  const idOf = ({ discord }: Person) => parseDiscordUserId(discord) ?? assert.fail();
+  return {
+    home,
+    world,
+    member,
+    logins,
+    /** A fan who is on Discord, but not on the server. Save the books afterwards. */
+    addOutsider: (name: string, ...kinds: readonly Kind[]): Person => {
+      const person = home.addPerson(name);
+      world.members.delete(person.discord);
+      for (const kind of kinds) home.entitle(kind, person);
+      return person;
+    },
+    giveLogin: async (person: Person): Promise<void> => {
+      const { accessToken, refreshToken, expiresAtMs, scopes } = issueLogin(world, person.discord);
+      await logins.save(idOf(person), { accessToken, refreshToken, expiresAtMs, scopes });
+    },
+    hasLogin: async (person: Person) => (await logins.accounts()).has(idOf(person)),
+    /** The link page does this. */
+    proveLink: async (person: Person): Promise<void> => {
+      const fan = parseFanId(person.fan.uuid) ?? assert.fail();
+      const link = { fan, platform: "discord", account: idOf(person), source: "proved" } as const;
+      await database.write((sql) => {
+        addLink(sql, link, Date.now());
+      });
+    },
+    /** Names of somebody's roles, sorted; undefined for whoever is not on the server. */
+    rolesOf: ({ discord }: Person) =>
+      [...(world.members.get(discord)?.roles ?? ["absent"])].map((id) => names.get(id) ?? id).sort(),
+    /** The changes that were asked for since the last time: the method, and whether of the member or of one role. */
+    changes: changesOf(home),
+  };
+}
+
+function changesOf({ town }: Installation): () => readonly string[] {
+  let seen = 0;
+  return () => {
+    const requests = town.discord.requests.slice(seen);
+    seen = town.discord.requests.length;
+    return requests
+      .filter(({ method, path }) => method !== "GET" && path.includes("/members/"))
+      .map(({ method, path }) => `${method} ${path.includes("/roles/") ? "role" : "member"}`);
+  };
+}
+
+async function clean(home: Installation): Promise<string> {
+  const result = await home.sync("discord");
+  assertClean(result);
+  return result.stdout;
+}
+
+describe("auto-join", () => {
+  it("brings in whoever gave us leave with all their roles, and takes back what came with that at the end", async (test) => {
+    const { home, world, changes, ...server } = await startServer(test);
+    const { addOutsider, giveLogin, hasLogin, rolesOf } = server;
+    const there = home.addPerson("there");
+    home.saveBooks();
+    await settle(home);
+    home.entitle("subscription", there);
+    const newcomer = addOutsider("newcomer", "subscription", "spending");
+    const meanwhile = addOutsider("meanwhile", "subscription");
+    const dead = addOutsider("dead", "subscription");
+    const full = addOutsider("full", "spending");
+    const waiting = addOutsider("waiting", "subscription");
+    home.saveBooks();
+    for (const person of [newcomer, meanwhile, dead, full]) await giveLogin(person);
+    withdrawLogins(world, dead.discord);
+    await server.proveLink(dead);
+    world.fullUsers.add(full.discord);
+    // Comes in by an invitation between our reading and our asking: Discord answers 204 and gives nothing.
+    home.town.discord.faults.push({
+      method: "PUT",
+      path: new RegExp(`/members/${meanwhile.discord}$`),
+      fault: passes(),
+      onStrike: () => comeIn(world, meanwhile.discord),
+    });
+
+    const before = home.platforms();
+    const plan = await home.sync("discord", "--dry-run");
+    assert.equal(plan.stdout.match(/brought into the server: /g)?.length, 9);
+    assert.deepEqual(home.platforms(), before);
+
+    changes();
+    const { code, stdout } = await home.run("sync-discord");
+    assert.equal(code, 4, stdout);
+    assert.deepEqual(rolesOf(newcomer), ["member", "spending", "subscription"]);
+    assert.deepEqual(rolesOf(meanwhile), ["member", "subscription"]);
+    assert.deepEqual(rolesOf(there), ["subscription"], "who was there gets nothing that comes with a join");
+    for (const person of [dead, full, waiting]) assert.deepEqual(rolesOf(person), ["absent"]);
+    assert.deepEqual(
+      changes().toSorted(),
+      ["member", "member", "member", "member", "role", "role", "role"].map((what) => `PUT ${what}`),
+      "one for each join, two roles for who was there meanwhile, one role for who was there",
+    );
+    assert.match(stdout, /permission to be brought in has ended; they may link their account again/);
+    assert.match(stdout, /refused: Is in as many servers as Discord allows|in as many servers as Discord/);
+    for (const person of [newcomer, meanwhile, dead]) assert.ok(!(await hasLogin(person)), person.name);
+    assert.ok(await hasLogin(full));
+    assert.deepEqual(home.rows("SELECT account, source FROM links"), [
+      { account: dead.discord, source: "proved" },
+    ]);
+
+    const next = await clean(home);
+    assert.match(next, /1 refused before/);
+    assert.match(next, /2 not on the server yet/);
+    assert.deepEqual(changes(), []);
+
+    home.lapse("subscription", newcomer);
+    await clean(home);
+    assert.deepEqual(rolesOf(newcomer), ["member", "spending"]);
+    home.lapse("spending", newcomer);
+    await clean(home);
+    assert.deepEqual(rolesOf(newcomer), []);
+    assert.deepEqual(home.rows(`SELECT * FROM grants WHERE account = '${newcomer.discord}'`), []);
+  });
+
+  it("pulls nobody back who left, until they ask or their entitlement begins anew", async (test) => {
+    const { home, world, changes, ...server } = await startServer(test);
+    const { giveLogin, rolesOf } = server;
+    const quick = server.addOutsider("quick", "subscription");
+    const [asks, renews] = [home.addPerson("asks"), home.addPerson("renews")];
+    for (const person of [asks, renews, home.addPerson("stays")]) home.entitle("subscription", person);
+    home.saveBooks();
+    await giveLogin(quick);
+    await settle(home);
+    assert.deepEqual(rolesOf(quick), ["member", "subscription"]);
+
+    // Quick was brought in and left before any run saw them there.
+    for (const person of [quick, asks, renews]) {
+      leave(world, person.discord);
+      await giveLogin(person);
+    }
+    changes();
+    assert.match(await clean(home), /3 left by choice/);
+    assert.match(await clean(home), /3 left by choice/);
+    home.lapse("subscription", renews);
+    await server.proveLink(asks);
+    await clean(home);
+    home.entitle("subscription", renews);
+    await clean(home);
+    assert.deepEqual(changes(), ["PUT member", "PUT member"]);
+    for (const person of [asks, renews]) assert.deepEqual(rolesOf(person), ["member", "subscription"]);
+    assert.deepEqual(rolesOf(quick), ["absent"]);
+  });
+
+  it("brings in again whom it threw out itself, and takes everything back from whoever unlinks", async (test) => {
+    const { home, world, changes, ...server } = await startServer(test, "kick");
+    const { rolesOf } = server;
+    const ana = server.addOutsider("ana", "subscription");
+    home.saveBooks();
+    await server.giveLogin(ana);
+    await clean(home);
+    assert.deepEqual(rolesOf(ana), ["member", "subscription"]);
+    assert.ok(await server.hasLogin(ana), "who may be thrown out may have to be brought in again");
+
+    home.lapse("subscription", ana);
+    assert.match(await clean(home), /1 thrown out of the server/);
+    assert.deepEqual(rolesOf(ana), ["absent"]);
+    home.entitle("subscription", ana);
+    await clean(home);
+    assert.deepEqual(rolesOf(ana), ["member", "subscription"]);
+
+    leave(world, ana.discord);
+    await clean(home);
+    assert.deepEqual(rolesOf(ana), ["absent"]);
+    assert.equal((await home.run("links", "reinvite", ana.discord)).code, 0);
+    await clean(home);
+    assert.deepEqual(rolesOf(ana), ["member", "subscription"]);
+
+    changes();
+    assert.equal((await home.run("links", "remove", ana.discord)).code, 0);
+    await clean(home);
+    assert.deepEqual(rolesOf(ana), []);
+    assert.deepEqual(changes(), ["DELETE role", "DELETE role"], "nobody is thrown out for unlinking");
+  });
+});
