@@ -1,0 +1,98 @@
+/** Offers by direct message: one row for each person and occasion, for ever, and who wants none. */
+import { z } from "zod";
+import type { Row, Sql } from "../db.ts";
+import type { DiscordUserId } from "../ids.ts";
+import { integer, text } from "./columns.ts";
+
+/**
+ * known: on record without a message · waiting: to be sent · sending: written down before it is sent, and never sent
+ * again · sent · refused: direct messages are closed · failed: Discord refused it for another reason.
+ */
+export const offerStates = ["known", "waiting", "sending", "sent", "refused", "failed"] as const;
+export type OfferState = (typeof offerStates)[number];
+export type RefusalReason = "closed" | "stop";
+
+export interface Offer {
+  readonly account: DiscordUserId;
+  readonly occasion: string;
+}
+
+const state = z.enum(offerStates);
+const reason = z.enum(["closed", "stop"]);
+
+const offerIn = (row: Row): Offer => ({
+  account: text(row, "account") as DiscordUserId,
+  occasion: text(row, "occasion"),
+});
+
+/** All in one state, those noticed first at the front. */
+export const loadOffers = (sql: Sql, state: OfferState): readonly Offer[] =>
+  sql
+    .all("SELECT * FROM offers WHERE state = ? ORDER BY noticed_at_ms, account, occasion", [state])
+    .map(offerIn);
+
+/** How it stands with one; undefined: nothing is on record. */
+export function loadOfferState(sql: Sql, { account, occasion }: Offer): OfferState | undefined {
+  const row = sql.get("SELECT state FROM offers WHERE account = ? AND occasion = ?", [account, occasion]);
+  return row === undefined ? undefined : state.parse(row["state"]);
+}
+
+/** Puts an occasion on record. Gives false, and changes nothing, where it is there already, in whatever state. */
+export function noticeOffer(sql: Sql, offer: Offer, as: "known" | "waiting", nowMs: number): boolean {
+  if (loadOfferState(sql, offer) !== undefined) return false;
+  sql.run("INSERT INTO offers VALUES (?, ?, ?, ?, ?)", [offer.account, offer.occasion, as, nowMs, nowMs]);
+  return true;
+}
+
+export function saveOfferState(
+  sql: Sql,
+  { account, occasion }: Offer,
+  newState: OfferState,
+  nowMs: number,
+): void {
+  sql.run("UPDATE offers SET state = ?, changed_at_ms = ? WHERE account = ? AND occasion = ?", [
+    newState,
+    nowMs,
+    account,
+    occasion,
+  ]);
+}
+
+/** Forgets one that nobody was told of: the same occasion may come again. */
+export function forgetWaitingOffer(sql: Sql, { account, occasion }: Offer): void {
+  sql.run("DELETE FROM offers WHERE account = ? AND occasion = ? AND state = 'waiting'", [account, occasion]);
+}
+
+/** When messages were tried after `sinceMs`, whatever came of them. */
+export const loadTriesSince = (sql: Sql, sinceMs: number): readonly number[] =>
+  sql
+    .all(
+      `SELECT changed_at_ms FROM offers
+       WHERE state IN ('sending', 'sent', 'refused', 'failed') AND changed_at_ms > ?`,
+      [sinceMs],
+    )
+    .map((row) => integer(row, "changed_at_ms"));
+
+export function countOffers(sql: Sql): Readonly<Record<OfferState, number>> {
+  const counted = { known: 0, waiting: 0, sending: 0, sent: 0, refused: 0, failed: 0 };
+  for (const row of sql.all("SELECT state, count(*) AS count FROM offers GROUP BY state"))
+    counted[state.parse(row["state"])] = integer(row, "count");
+  return counted;
+}
+
+// ---- Who wants none ---------------------------------------------------------------------------------------------
+
+/** Why this person gets no message any more; undefined: nothing speaks against it. */
+export function loadOfferRefusal(sql: Sql, account: DiscordUserId): RefusalReason | undefined {
+  const row = sql.get("SELECT why FROM offer_refusals WHERE account = ?", [account]);
+  return row === undefined ? undefined : reason.parse(row["why"]);
+}
+
+/** Remembers it for ever; a person's own word outranks closed direct messages. */
+export function saveOfferRefusal(sql: Sql, account: DiscordUserId, why: RefusalReason, nowMs: number): void {
+  sql.run(
+    `INSERT INTO offer_refusals VALUES (?, ?, ?)
+     ON CONFLICT (account) DO UPDATE SET why = excluded.why, at_ms = excluded.at_ms WHERE excluded.why = 'stop'`,
+    [account, why, nowMs],
+  );
+}

@@ -1,0 +1,95 @@
+/** Who boosts and who has bought, as Discord shows it now: what was missed while nobody listened is found by it. */
+import type { DiscordConfig, UpsellConfig } from "../config/shape.ts";
+import type { Sql } from "../db.ts";
+import { fetchEntitlements } from "../discord/entitlements.ts";
+import { fetchGuild, fetchMemberList } from "../discord/guild.ts";
+import { openRest } from "../discord/rest.ts";
+import type { Log } from "../log.ts";
+import type { Reason } from "../model.ts";
+import { loadMeta, saveMeta } from "../store/meta.ts";
+import { noticeOffer } from "../store/offers.ts";
+import { boostBy, type Occasion, type OfferDue, purchaseBy, skuOf, occasionsOf } from "./occasions.ts";
+
+export interface Look {
+  readonly found: readonly OfferDue[];
+  /** The occasions of which all is known. */
+  readonly read: ReadonlySet<Occasion>;
+  /** Why others could not be read. */
+  readonly unread: readonly Reason[];
+}
+
+export interface LookOptions {
+  readonly discord: DiscordConfig;
+  readonly upsell: UpsellConfig;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+}
+
+type Part =
+  | { readonly occasions: readonly Occasion[]; readonly found: readonly OfferDue[] }
+  | { readonly unread: Reason };
+
+/** Reads all that the configured occasions need. Throws a PlatformError where Discord refuses the token. */
+export async function fetchOccasions(options: LookOptions): Promise<Look> {
+  const { upsell } = options;
+  const parts: Part[] = [];
+  if (upsell.onBoost) parts.push(await fetchBoosters(options));
+  if (upsell.requiredEntitlementIds.length > 0) parts.push(await fetchPurchases(options));
+  return {
+    found: parts.flatMap((part) => ("found" in part ? part.found : [])),
+    read: new Set(parts.flatMap((part) => ("found" in part ? part.occasions : []))),
+    unread: parts.flatMap((part) => ("unread" in part ? [part.unread] : [])),
+  };
+}
+
+const restFor = ({ discord: { apiUrl, token }, log, signal }: LookOptions) =>
+  openRest({ apiUrl, token, log, signal });
+
+const intentOff: Reason = {
+  because: "Discord does not show the bot who boosts: its Server Members Intent is off.",
+  remedy: "Switch it on under Bot in https://discord.com/developers/applications.",
+};
+
+async function fetchBoosters(options: LookOptions): Promise<Part> {
+  const rest = restFor(options);
+  const guild = await fetchGuild(rest, options.discord.guildId);
+  if ("unreadable" in guild) return { unread: guild.unreadable };
+  const list = await fetchMemberList(rest, guild.value);
+  if (list.is === "forbidden") return { unread: intentOff };
+  if (list.is === "unreadable") return { unread: list.reason };
+  const found = [...list.members.values()].flatMap((member) => boostBy(member, options.upsell) ?? []);
+  return { occasions: ["boost"], found };
+}
+
+async function fetchPurchases(options: LookOptions): Promise<Part> {
+  const { upsell, now } = options;
+  const purchases = await fetchEntitlements(restFor(options), upsell.requiredEntitlementIds);
+  if ("unreadable" in purchases) return { unread: purchases.unreadable };
+  const found = purchases.value.flatMap((purchase) => purchaseBy(purchase, upsell, now()) ?? []);
+  return { occasions: occasionsOf(upsell).filter((each) => skuOf(each) !== undefined), found };
+}
+
+// ---- Putting it on record ---------------------------------------------------------------------------------------
+
+const startedKey = (occasion: Occasion) => `upsell_started_at_ms:${occasion}`;
+
+/**
+ * Whether this occasion was ever looked for. Each has a beginning of its own: whoever adds an SKU to the config does not
+ * write to all who bought it long ago.
+ */
+export const isStarted = (sql: Sql, occasion: Occasion): boolean =>
+  loadMeta(sql, startedKey(occasion)) !== undefined;
+
+/**
+ * Puts on record whatever is not yet: as waiting, or as known where the occasion is looked for for the first time.
+ * Gives how many wait because of it.
+ */
+export function recordLook(sql: Sql, { found, read }: Look, nowMs: number): number {
+  const begun = new Set([...read].filter((occasion) => isStarted(sql, occasion)));
+  const added = found.filter((offer) =>
+    noticeOffer(sql, offer, begun.has(offer.occasion) ? "waiting" : "known", nowMs),
+  );
+  for (const occasion of read) if (!begun.has(occasion)) saveMeta(sql, startedKey(occasion), String(nowMs));
+  return added.filter(({ occasion }) => begun.has(occasion)).length;
+}

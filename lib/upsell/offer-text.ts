@@ -1,0 +1,52 @@
+/** The text of an offer, with names that can do no harm in it. Pure. */
+import { longestFilledIn } from "../config/offer.ts";
+
+interface Names {
+  readonly name: string;
+  readonly server: string;
+}
+
+const withoutName: Names = { name: "there", server: "our server" };
+
+/**
+ * Fills in {name} and {server}; everything else stays as it is written. Names are chosen by people, so they are
+ * {@link harmless} first.
+ */
+export const fillOffer = (text: string, names: Names): string =>
+  text.replace(/\{(name|server)\}/g, (_, key: keyof Names) => harmless(names[key]) || withoutName[key]);
+
+/** Control, direction, invisible and unassigned characters; accents that are piled up without end are cut below. */
+const invisible = /[\p{C}\p{Default_Ignorable_Code_Point}]/gu;
+/** What Discord takes for markup, mentions, custom emoji, and the parts of an address. */
+const special = /[\\*_~`|<>#@[\]{}:/＠]/gu;
+/** A dot inside a word makes an address of it. */
+const innerDot = /[.。．｡](?=[^\s.])/gu;
+/** What makes a list of a line that begins with it. */
+const bullet = /^(?:[-+•\s]|\d+[.)](?=\s|$))+/u;
+
+/**
+ * A name without anything that Discord would show as more than plain words in one line, at most
+ * {@link longestFilledIn} characters; "" where nothing is left.
+ */
+export function harmless(name: string): string {
+  const plain = name
+    .replaceAll(/\s/gu, " ")
+    .replaceAll(invisible, "")
+    .replaceAll(special, " ")
+    .replaceAll(innerDot, " ")
+    .replaceAll(/[\p{Z}\s]+/gu, " ")
+    .replace(bullet, "");
+  return shortened(plain.trim()).trim();
+}
+
+/** Cut between characters as people see them. */
+function shortened(text: string): string {
+  let length = 0;
+  let end = 0;
+  for (const { segment, index } of new Intl.Segmenter("en").segment(text)) {
+    length += Array.from(segment).length;
+    if (length > longestFilledIn) break;
+    end = index + segment.length;
+  }
+  return text.slice(0, end);
+}

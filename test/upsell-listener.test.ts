@@ -1,0 +1,285 @@
+/** The upsell listener on a real connection to the stand-in: who is written to, what, and how often. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { EntitlementType } from "discord-api-types/v10";
+import { addLink } from "../lib/store/links.ts";
+import { parseFanId } from "../lib/ids.ts";
+import { saveSnapshot } from "../lib/store/snapshot.ts";
+import { buy, deleteEntitlement } from "./sandbox/discord-entitlements.ts";
+import { messagesTo, rename, startBoosting, stopBoosting, writeToBot } from "./sandbox/discord-people.ts";
+import { account } from "./sandbox/discord-setup.ts";
+import { addMember, userIdAt } from "./sandbox/discord-world.ts";
+import { fans, setStage, sku, type Stage, until } from "./upsell-stage.ts";
+
+const hourMs = 60 * 60_000;
+const [ana, bo, cleo, dan] = [account(0), account(1), account(2), account(3)];
+
+const heard = ({ discord }: Stage, id: string) => messagesTo(discord.world, id);
+const isWrittenTo = (stage: Stage, id: string) =>
+  until(`${id} is written to`, () => heard(stage, id).length > 0);
+const becomes = (stage: Stage, index: number, state: string, occasion?: string) =>
+  until(
+    `the offer to fan ${String(index)} is ${state}`,
+    async () => (await stage.state(index, occasion)) === state,
+  );
+/** Somebody boosts and is written to: whatever was told before was dealt with. */
+async function settled(stage: Stage, index = 3): Promise<void> {
+  startBoosting(stage.discord.world, userIdAt(index));
+  await becomes(stage, index, "sent");
+}
+
+describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
+  it("writes once to whoever begins to boost, by a name that does no harm", async (t) => {
+    const stage = await setStage(t);
+    const { world } = stage.discord;
+    await stage.start();
+    rename(world, ana, "@everyone [x](http://evil) \u202E");
+    startBoosting(world, ana);
+    await becomes(stage, 0, "sent");
+    const offer = "Hello everyone x (http evil), thank you for supporting Velvet Lounge!";
+    assert.deepEqual(heard(stage, ana), [offer]);
+    const sent = stage.discord.requests.findLast(({ path }) => path.endsWith("/messages"));
+    assert.deepEqual((sent?.json as { allowed_mentions?: unknown }).allowed_mentions, { parse: [] });
+    stopBoosting(world, ana);
+    startBoosting(world, ana);
+    await settled(stage);
+    assert.deepEqual(heard(stage, ana), [offer]);
+  });
+
+  it("writes to buyers of the listed SKUs, once for each, and to nobody for a test or another SKU", async (t) => {
+    const stage = await setStage(t);
+    const { world } = stage.discord;
+    await stage.start();
+    buy(world, { account: ana, skuId: sku });
+    buy(world, { account: ana, skuId: sku });
+    buy(world, { account: bo, skuId: "700000000000000009" });
+    buy(world, { account: cleo, skuId: sku, type: EntitlementType.TestModePurchase });
+    await becomes(stage, 0, "sent", `sku:${sku}`);
+    startBoosting(world, ana);
+    await becomes(stage, 0, "sent");
+    assert.deepEqual(
+      [ana, bo, cleo].map((id) => heard(stage, id).length),
+      [2, 0, 0],
+    );
+  });
+
+  it("writes to no bot, no subscriber, and to nobody whose boost is over", async (t) => {
+    const stage = await setStage(t, { upsell: { max_per_hour: 1, max_per_day: 10 } });
+    const { world } = stage.discord;
+    const bot = addMember(world, { id: userIdAt(50), username: "robot", bot: true }).user.id;
+    const fan = parseFanId("aaaaaaaa-0000-4000-8000-000000000000");
+    assert.ok(fan !== undefined);
+    const row = { handle: "ana", displayName: "Ana", isTopSpender: false, status: "active" };
+    await stage.database.write((sql) => {
+      addLink(sql, { fan, platform: "discord", account: ana, source: "proved" }, 1);
+      saveSnapshot(sql, {
+        endedAtMs: Date.now(),
+        needsKey: "",
+        subscribers: new Map([[fan, { ...row, periodEndsAtMs: undefined, isFree: false }]]),
+        followers: undefined,
+        lists: new Map(),
+      });
+    });
+    await stage.start();
+    startBoosting(world, bot);
+    startBoosting(world, ana);
+    await becomes(stage, 0, "known");
+    await settled(stage);
+    startBoosting(world, bo);
+    await becomes(stage, 1, "waiting");
+    stopBoosting(world, bo);
+    stage.now = () => Date.now() + hourMs;
+    startBoosting(world, cleo);
+    await becomes(stage, 2, "sent");
+    assert.equal(await stage.state(1), undefined);
+    assert.deepEqual(
+      [bot, ana, bo].map((id) => heard(stage, id)),
+      [[], [], []],
+    );
+  });
+
+  it("lets linked people wait of whom no sync has said whether they subscribe", async (t) => {
+    const stage = await setStage(t);
+    const fan = parseFanId("aaaaaaaa-0000-4000-8000-000000000000");
+    assert.ok(fan !== undefined);
+    await stage.database.write((sql) => {
+      addLink(sql, { fan, platform: "discord", account: ana, source: "proved" }, 1);
+    });
+    await stage.start();
+    startBoosting(stage.discord.world, ana);
+    await becomes(stage, 0, "waiting");
+    await settled(stage);
+    startBoosting(stage.discord.world, bo);
+    await becomes(stage, 1, "sent");
+    assert.equal(stage.logged.filter((line) => line.includes("waits until a sync has run")).length, 1);
+    assert.deepEqual([await stage.state(0), heard(stage, ana)], ["waiting", []]);
+  });
+
+  it("remembers closed direct messages and tries no other offer", async (t) => {
+    const stage = await setStage(t);
+    const { world } = stage.discord;
+    world.closedDirectMessages.set(ana, "closed");
+    world.closedDirectMessages.set(bo, "no server in common");
+    await stage.start();
+    for (const id of [ana, bo]) startBoosting(world, id);
+    await becomes(stage, 0, "refused");
+    await becomes(stage, 1, "refused");
+    world.closedDirectMessages.clear();
+    for (const id of [ana, bo]) buy(world, { account: id, skuId: sku });
+    await becomes(stage, 0, "known", `sku:${sku}`);
+    await becomes(stage, 1, "known", `sku:${sku}`);
+    assert.deepEqual([heard(stage, ana), heard(stage, bo)], [[], []]);
+  });
+
+  it("honours a STOP, and confirms it once", async (t) => {
+    const stage = await setStage(t);
+    const { world } = stage.discord;
+    await stage.start();
+    writeToBot(world, ana, "please go on");
+    writeToBot(world, ana, " Stop ");
+    await isWrittenTo(stage, ana);
+    writeToBot(world, ana, "STOP");
+    startBoosting(world, ana);
+    await becomes(stage, 0, "known");
+    await settled(stage);
+    assert.deepEqual(heard(stage, ana), [
+      "All right: you will get no more offers from me by direct message.",
+    ]);
+  });
+
+  it("keeps to the limits, and sends the rest when its time has come, the oldest first", async (t) => {
+    const stage = await setStage(t, { upsell: { max_per_hour: 2, max_per_day: 3 } });
+    const { world } = stage.discord;
+    const startMs = Date.now();
+    let minutes = 0;
+    stage.now = () => startMs + minutes * 60_000;
+    await stage.start();
+    for (const [index, id] of [ana, bo, cleo].entries()) {
+      minutes = index;
+      startBoosting(world, id);
+      await becomes(stage, index, index < 2 ? "sent" : "waiting");
+    }
+    minutes = 62;
+    startBoosting(world, dan);
+    await becomes(stage, 2, "sent");
+    await becomes(stage, 3, "waiting");
+    minutes = 24 * 60 + 1;
+    buy(world, { account: ana, skuId: sku });
+    await becomes(stage, 3, "sent");
+    assert.deepEqual(
+      fans.map((id) => heard(stage, id).length),
+      [1, 1, 1, 1],
+    );
+    await becomes(stage, 0, "sent", `sku:${sku}`);
+  });
+
+  it("records at the first start and writes to nobody; finds later what it missed", async (t) => {
+    const stage = await setStage(t);
+    const { world } = stage.discord;
+    startBoosting(world, ana);
+    buy(world, { account: bo, skuId: sku });
+    const first = await stage.start();
+    await becomes(stage, 0, "known");
+    await becomes(stage, 1, "known", `sku:${sku}`);
+    await settled(stage);
+    await first.stop();
+    assert.equal(stage.discord.gateway.connected(), 0);
+
+    startBoosting(world, bo);
+    buy(world, { account: cleo, skuId: sku });
+    deleteEntitlement(world, buy(world, { account: dan, skuId: sku }));
+    await stage.start();
+    await becomes(stage, 1, "sent");
+    await becomes(stage, 2, "sent", `sku:${sku}`);
+    assert.deepEqual(
+      fans.map((id) => heard(stage, id).length),
+      [0, 1, 1, 1],
+    );
+  });
+
+  it("waits where Discord has had enough of new messages, and loses nobody", async (t) => {
+    const stage = await setStage(t);
+    const { world } = stage.discord;
+    await stage.start();
+    world.directMessages.tooFast = true;
+    startBoosting(world, ana);
+    await until("it is told", () => stage.logged.some((line) => line.includes("has had enough")));
+    assert.equal(await stage.state(0), "waiting");
+    world.directMessages.tooFast = false;
+    startBoosting(world, bo);
+    await becomes(stage, 1, "waiting");
+    assert.deepEqual(heard(stage, ana), []);
+    stage.now = () => Date.now() + 2 * hourMs;
+    startBoosting(world, cleo);
+    await becomes(stage, 2, "sent");
+    assert.deepEqual(
+      [ana, bo, cleo].map((id) => heard(stage, id).length),
+      [1, 1, 1],
+    );
+  });
+
+  it("never sends again what may have arrived, and gives up on what Discord refuses", async (t) => {
+    const stage = await setStage(t);
+    const { world } = stage.discord;
+    const first = await stage.start();
+    const messages = { method: "POST", path: /\/channels\/\d+\/messages$/ };
+    const refusal = { status: 400, body: { code: 50035, message: "Invalid Form Body" } };
+    stage.discord.faults.push(
+      { ...messages, fault: { kind: "cut" }, times: 1 },
+      { ...messages, fault: { kind: "answer", reply: refusal }, times: 1 },
+    );
+    startBoosting(world, ana);
+    await until("it is told", () => stage.logged.some((line) => line.includes("is open")));
+    assert.equal(await stage.state(0), "sending");
+    startBoosting(world, bo);
+    await becomes(stage, 1, "failed");
+    await first.stop();
+    await stage.start();
+    await settled(stage);
+    assert.ok(stage.logged.some((line) => line.startsWith("Of 1 offer it is open")));
+    assert.deepEqual(await Promise.all([stage.state(0), stage.state(1)]), ["sending", "failed"]);
+    assert.equal(heard(stage, ana).length, 1);
+  });
+
+  it("hears what happened while the connection was lost, resumed or begun anew", async (t) => {
+    const stage = await setStage(t);
+    const { world } = stage.discord;
+    await stage.start();
+    const says = (words: string) => () => stage.logged.some((line) => line.includes(words));
+    stage.discord.gateway.drop();
+    await until("the loss is told", says("was lost"));
+    buy(world, { account: ana, skuId: sku });
+    await becomes(stage, 0, "sent", `sku:${sku}`);
+    await until("the return is told", says("nothing was missed"));
+    stage.discord.gateway.forgetSessions();
+    stage.discord.gateway.drop();
+    startBoosting(world, bo);
+    await becomes(stage, 1, "sent");
+    await until("the new beginning is told", says("Connected to Discord anew"));
+  });
+
+  it("says what to do where Discord refuses the token or the intent", async (t) => {
+    const stage = await setStage(t);
+    stage.discord.world.intents.guildMembers = false;
+    await assert.rejects(stage.start(), {
+      name: "PlatformError",
+      message: /Server Members Intent is off/,
+    });
+    assert.ok(stage.logged.some((line) => line.includes("does not show the bot who boosts")));
+    stage.discord.world.bot.token = "another";
+    await assert.rejects(stage.start(), {
+      name: "PlatformError",
+      message: /does not accept the bot's token/,
+    });
+  });
+
+  it("serves the commands alone where there are no offers", async (t) => {
+    const stage = await setStage(t, { upsell: null });
+    stage.discord.world.intents.guildMembers = false;
+    const listener = await stage.start();
+    await until("the commands are known", () => stage.discord.world.commands.size === 2);
+    assert.ok(stage.logged.includes("The config has no upsell section: only the slash commands are served."));
+    await listener.stop();
+    await listener.ended;
+  });
+});

@@ -1,0 +1,136 @@
+/** What the tests of the upsell listener share: an installation with an upsell section, and a listener in this process. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import pino from "pino";
+import { stringify } from "yaml";
+import { loadConfig } from "../lib/config/load.ts";
+import { type Database, openDatabase } from "../lib/db.ts";
+import { loadOfferState, type OfferState } from "../lib/store/offers.ts";
+import { listen } from "../lib/upsell/listen.ts";
+import { temporaryFolder } from "./harness.ts";
+import { discordFor, account } from "./sandbox/discord-setup.ts";
+import type { DiscordSandbox } from "./sandbox/discord.ts";
+import { addMember } from "./sandbox/discord-world.ts";
+
+export const sku = "700000000000000001";
+export const message = "Hello {name}, thank you for supporting {server}!";
+export const fans = [0, 1, 2, 3].map(account);
+
+export interface Stage {
+  readonly discord: DiscordSandbox;
+  readonly folder: string;
+  readonly dataDir: string;
+  readonly database: Database;
+  /** What was logged, as sentences. */
+  readonly logged: string[];
+  /** The listener's clock. */
+  now: () => number;
+  /** Starts a listener that is ended after the test; resolves once it is connected and has looked. */
+  start(): Promise<Listener>;
+  state(index: number, occasion?: string): Promise<OfferState | undefined>;
+}
+
+export interface Listener {
+  stop(): Promise<void>;
+  /** Rejects where it ended by itself. */
+  readonly ended: Promise<void>;
+}
+
+interface TestLike {
+  after(fn: () => void | Promise<void>): void;
+}
+
+export interface StageOptions {
+  /** Of the config; null: there is no upsell section. */
+  readonly upsell?: object | null;
+}
+
+/** A server with four fans. */
+export async function setStage(test: TestLike, { upsell = {} }: StageOptions = {}): Promise<Stage> {
+  const running: (() => Promise<void>)[] = [];
+  // Before Discord is stopped: a bot whose connection is lost looks for another for ever.
+  test.after(async () => {
+    for (const stop of running) await stop();
+  });
+  const discord = await discordFor(test);
+  for (const id of fans) addMember(discord.world, { id, username: `fan-${id}` });
+  const folder = temporaryFolder(test);
+  const dataDir = join(folder, "data");
+  const path = join(folder, "config.yaml");
+  const offers = {
+    upsell_on_boost: true,
+    required_entitlement_ids: [sku],
+    offer_message: message,
+    ...upsell,
+  };
+  const config = {
+    fanvue: { client_id: "app", client_secret: "hush", redirect_uri: "http://localhost:8080/callback" },
+    discord: { token: discord.world.bot.token, guild_id: discord.world.guild.id, api_url: discord.apiUrl },
+    ...(upsell === null ? {} : { upsell: offers }),
+  };
+  writeFileSync(path, stringify(config), { mode: 0o600 });
+  mkdirSync(dataDir, { mode: 0o700 });
+  const database = openDatabase(dataDir);
+  const logged: string[] = [];
+  const write = (line: string) => void logged.push(String((JSON.parse(line) as { msg?: unknown }).msg));
+  const log = pino({ level: "info" }, { write });
+
+  const stage: Stage = {
+    discord,
+    folder,
+    dataDir,
+    database,
+    logged,
+    now: Date.now,
+    async start() {
+      const end = new AbortController();
+      const loaded = loadConfig(path, {});
+      if (loaded.discord === undefined) throw new Error("the config has no discord section");
+      const seen = discord.requests.length;
+      const ended = listen({
+        config: loaded,
+        discord: loaded.discord,
+        dataDir,
+        database,
+        log,
+        signal: end.signal,
+        now: () => stage.now(),
+        // The library lets five seconds pass between two sessions that it starts.
+        ws: { buildIdentifyThrottler: () => ({ waitForIdentify: () => Promise.resolve() }) },
+      });
+      const stop = async () => {
+        end.abort();
+        await ended.catch(() => undefined);
+      };
+      running.push(stop);
+      const over = { isSo: false };
+      void ended.catch(() => undefined).then(() => (over.isSo = true));
+      const isUp = () => {
+        if (over.isSo) return true;
+        const since = discord.requests.slice(seen);
+        const connected = since.findIndex(({ path }) => path.endsWith("/gateway/bot"));
+        const after = since.slice(Math.max(connected, 0)).map(({ path }) => path);
+        return (
+          connected >= 0 &&
+          after.some((path) => path.endsWith(upsell === null ? "/commands" : "/entitlements"))
+        );
+      };
+      await until("the listener is up", isUp);
+      if (over.isSo) await ended;
+      return { stop, ended };
+    },
+    state: (index, occasion = "boost") =>
+      database.read((sql) => loadOfferState(sql, { account: account(index), occasion })),
+  };
+  return stage;
+}
+
+/** Resolves once it is so; fails after some seconds. */
+export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const giveUpAtMs = Date.now() + 8000;
+  while (!(await isSo())) {
+    if (Date.now() > giveUpAtMs) throw new Error(`it did not come to pass that ${what}`);
+    await pause(5);
+  }
+}
