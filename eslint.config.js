@@ -3,11 +3,22 @@ import tseslint from "typescript-eslint";
 
 /** A file imports only from lower floors; the pure floor touches nothing but the model and itself. */
 const floors = [
-  ["ids", "model", "target", "errors", "nearest"],
-  ["config", "log", "scrub", "http", "lock", "db"],
+  ["ids", "facts", "model", "logins", "target", "errors", "nearest"],
+  ["config", "log", "scrub", "http", "oauth", "lock", "db"],
   ["fanvue", "discord", "matrix", "store"],
   ["rules", "want", "plan", "guard", "report", "ledger"],
-  ["snapshot", "apply", "reconcile", "link-admin", "describe-config", "check-online"],
+  [
+    "snapshot",
+    "apply",
+    "reconcile",
+    "link",
+    "link-admin",
+    "describe-config",
+    "check-online",
+    "commands",
+    "upsell",
+    "discord-logins",
+  ],
   ["cli", "sync", "open-source"],
 ];
 const pureFloor = 3;

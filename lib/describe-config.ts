@@ -1,6 +1,7 @@
 /** What was understood of a config, in plain words or as a document; never a secret. */
 import type { AddressBooks } from "./config/address-book.ts";
 import type { Config, DiscordConfig, ListSync, MatrixConfig, UpsellConfig } from "./config/shape.ts";
+import { inviteUrl } from "./discord/invite-url.ts";
 import type { OnExpiry, Place } from "./model.ts";
 import { describeRule } from "./rules.ts";
 
@@ -28,17 +29,17 @@ export function describeConfigJson(config: Config, books: AddressBooks): Readonl
   return {
     config: config.path,
     fanvue: { clientId: config.fanvue.clientId, redirectUri: config.fanvue.redirectUri },
-    discord:
-      config.discord === undefined
-        ? null
-        : { guildId: config.discord.guildId, autoJoin: config.discord.autoJoin },
+    discord: config.discord === undefined ? null : discordJson(config.discord),
     matrix:
       config.matrix === undefined
         ? null
         : { homeserver: config.matrix.homeserver, userId: config.matrix.userId },
     places: places.map((place) => ({ ...place, inWords: placeText(place) })),
     lists: config.listSync.map((sync) => ({ ...sync, inWords: listLine(sync) })),
-    upsell: config.upsell ?? null,
+    upsell:
+      config.upsell === undefined
+        ? null
+        : { ...config.upsell, inWords: upsellLines(config.upsell).join("; ") },
     books: books.books.map(({ book, links, problem }) => ({
       book,
       links: links.length,
@@ -66,21 +67,33 @@ function fanvueLines({ fanvue, discord, matrix }: Config): readonly string[] {
   ];
 }
 
-function discordLines({
-  guildId,
-  places,
-  autoJoin,
-  protectBoosters,
-  oauth,
-}: DiscordConfig): readonly string[] {
-  const roles = autoJoin.roles.length === 0 ? "" : ` and get the roles ${autoJoin.roles.join(", ")}`;
+function discordLines(discord: DiscordConfig): readonly string[] {
+  const { guildId, places, protectBoosters } = discord;
+  const url = inviteUrl(discord);
   return titled(`Discord server ${guildId}`, [
     ...placeLines(places, "No roles."),
-    ...(autoJoin.enabled && oauth !== undefined
-      ? [`Auto-join: fans who link their account and are entitled join the server${roles}`]
-      : ["Auto-join: off"]),
+    `Auto-join: ${autoJoinText(discord)}`,
     ...(protectBoosters ? ["Members who boost the server keep what they have"] : []),
+    ...(url === undefined ? [] : [`Invite the bot with: ${url}`]),
   ]);
+}
+
+const discordJson = (discord: DiscordConfig) => ({
+  guildId: discord.guildId,
+  autoJoin: { ...discord.autoJoin, inWords: autoJoinText(discord) },
+  protectBoosters: discord.protectBoosters,
+  inviteUrl: inviteUrl(discord) ?? null,
+});
+
+function autoJoinText({ autoJoin, oauth, places }: DiscordConfig): string {
+  if (!autoJoin.enabled) return "off";
+  if (oauth === undefined) return "off, since the oauth_… keys are missing";
+  const along = new Set<string>(autoJoin.roles);
+  const roles = places
+    .filter(({ id }) => along.has(id))
+    .map(({ id, onlyOnJoin }) => (onlyOnJoin === true ? id : `${id} (if its own rules let them in)`));
+  const also = roles.length === 0 ? "" : `, together with ${roles.join(", ")}`;
+  return `entitled fans who allowed it are brought into the server with the roles above${also}`;
 }
 
 const matrixLines = ({ homeserver, userId, places }: MatrixConfig): readonly string[] =>
@@ -105,7 +118,10 @@ const endings: Readonly<Record<"discord" | "matrix", Readonly<Record<OnExpiry, s
 /** One place as a line: who gets in, and what happens when that ends. */
 function placeText(place: Place): string {
   const platform = place.target === "matrix" ? "matrix" : "discord";
-  const who = place.rules.map(describeRule).join(" OR ");
+  const who =
+    place.onlyOnJoin === true
+      ? "whoever is brought into the server, for as long as any role is theirs"
+      : place.rules.map(describeRule).join(" OR ");
   const end =
     place.graceDays === 0 || place.onExpiry === "keep"
       ? "when that ends"
@@ -114,7 +130,7 @@ function placeText(place: Place): string {
     `${platform === "matrix" ? "Room" : "Role"} ${place.id}: ${who}`,
     `${end}: ${endings[platform][place.onExpiry]}`,
     ...(place.strangers === "remove" ? ["members without a link are removed"] : []),
-    ...(place.adopt ? [] : ["members who were there before are left alone"]),
+    ...(place.adopt || place.onlyOnJoin === true ? [] : ["members who were there before are left alone"]),
     ...(place.cascade === true ? ["whoever is taken out of this space is taken out of all rooms in it"] : []),
     ...(place.knock === "decline" ? ["knocks of fans who are not entitled are declined"] : []),
   ].join("; ");
@@ -135,17 +151,22 @@ function listLine({ name, role, room, list, namedList, primary }: ListSync): str
     : `${name}: ${members} decides on ${fanvue}`;
 }
 
-function upsellLines(upsell: UpsellConfig): readonly string[] {
+function upsellLines({
+  requiredEntitlementIds,
+  onBoost,
+  toSubscribers,
+  maxPerHour,
+  maxPerDay,
+}: UpsellConfig): readonly string[] {
   const occasions = [
-    ...(upsell.requiredEntitlementIds.length === 0
-      ? []
-      : [`whoever buys ${upsell.requiredEntitlementIds.join(", ")}`]),
-    ...(upsell.onBoost ? ["whoever boosts the server"] : []),
+    ...(requiredEntitlementIds.length === 0 ? [] : [`whoever buys ${requiredEntitlementIds.join(" or ")}`]),
+    ...(onBoost ? ["whoever begins to boost the server"] : []),
   ];
-  const to = occasions.length === 0 ? "nobody" : occasions.join(" and ");
-  const whom = upsell.toSubscribers ? "" : ", unless already subscribed";
+  if (occasions.length === 0) return ["The offer goes to nobody"];
+  const whom = toSubscribers ? "" : ", unless they are linked and subscribe already";
   return [
-    `The offer goes to ${to}${whom}; at most ${upsell.maxPerHour} an hour and ${upsell.maxPerDay} a day`,
+    `The offer goes to ${occasions.join(" and ")}, once each${whom}`,
+    `At most ${maxPerHour} an hour and ${maxPerDay} a day; the others wait`,
   ];
 }
 

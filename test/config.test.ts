@@ -202,7 +202,16 @@ describe("what is left out", () => {
         ["sync-matrix", "*/5 * * * *"],
         ["sync-lists", "*/15 * * * *"],
       ]),
-      link: { publicUrl: undefined, host: "127.0.0.1", port: 8080, title: undefined },
+      link: {
+        publicUrl: undefined,
+        host: "127.0.0.1",
+        port: 8080,
+        name: undefined,
+        color: undefined,
+        signIn: true,
+        inboxCode: true,
+        personalLinks: true,
+      },
       notify: undefined,
       trustProxy: false,
     });

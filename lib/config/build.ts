@@ -3,10 +3,11 @@ import type * as z from "zod";
 import { warnOfDeafKeys } from "./deaf.ts";
 import type { Findings } from "./findings.ts";
 import { readListSync } from "./list-sync.ts";
+import { checkUpsell } from "./offer.ts";
 import * as oddities from "./oddities.ts";
-import { readPlaces } from "./places.ts";
+import { joinPlaces, readPlaces } from "./places.ts";
 import * as sections from "./sections.ts";
-import type { Config, DiscordConfig, LinkConfig, MatrixConfig } from "./shape.ts";
+import type { Config, DiscordConfig, LinkConfig, MatrixConfig, UpsellConfig } from "./shape.ts";
 import { isMap, notA, type Raw, unknownKey } from "./values.ts";
 
 const topKeys = [
@@ -52,14 +53,14 @@ export function build(value: unknown, findings: Findings): Omit<Config, "path" |
       { discord: raw["discord"] !== undefined, matrix: raw["matrix"] !== undefined },
       findings,
     ),
-    upsell: read("upsell", sections.upsellSection),
+    upsell: readUpsell(read, findings),
     protectedAccounts: read("protected", sections.protectedSection) ?? new Set(),
     limits: read("limits", sections.limitsSection) ?? sections.limitsSection.parse({}),
     snapshotMaxAgeMs: read("snapshot_max_age", sections.snapshotMaxAge) ?? 2 * minuteMs,
     followersMaxAgeMs: read("followers_max_age", sections.followersMaxAge) ?? 60 * minuteMs,
     unknownAfterDays: read("unknown_after_days", sections.unknownAfterDays) ?? 7,
     schedule: read("schedule", sections.scheduleSection) ?? sections.scheduleSection.parse({}),
-    link: readLink(read, discord),
+    link: readLink(read, discord, findings),
     notify: read("notify", sections.notifySection),
     trustProxy: read("trust_proxy", sections.trustProxy) ?? false,
   };
@@ -98,8 +99,13 @@ function readDiscord(raw: Raw, read: Read, findings: Findings): DiscordConfig | 
     { enabled: autoJoin.enabled, oauth: discord.oauth !== undefined },
     findings,
   );
-  return { ...discord, places, autoJoin };
+  // The server's own id is its role @everyone, which nobody is given: that was warned of.
+  const roles = [...new Set(autoJoin.roles)].filter((id) => id !== everyoneOf(discord));
+  const along = autoJoin.enabled ? joinPlaces(roles, places) : [];
+  return { ...discord, places: [...places, ...along], autoJoin: { ...autoJoin, roles } };
 }
+
+const everyoneOf = ({ guildId }: Pick<DiscordConfig, "guildId">): string => guildId;
 
 function readMatrix(raw: Raw, read: Read, findings: Findings): MatrixConfig | undefined {
   const matrix = read("matrix", sections.matrixSection);
@@ -107,12 +113,36 @@ function readMatrix(raw: Raw, read: Read, findings: Findings): MatrixConfig | un
   return matrix && { ...matrix, places };
 }
 
-function readLink(read: Read, discord: DiscordConfig | undefined): LinkConfig {
+function readUpsell(read: Read, findings: Findings): UpsellConfig | undefined {
+  const upsell = read("upsell", sections.upsellSection);
+  if (upsell !== undefined) checkUpsell(upsell, findings);
+  return upsell;
+}
+
+function readLink(read: Read, discord: DiscordConfig | undefined, findings: Findings): LinkConfig {
   const link = read("link", sections.linkSection);
   return {
     publicUrl: link?.public_url,
     host: link?.host ?? discord?.oauth?.serverHost ?? "127.0.0.1",
     port: link?.port ?? discord?.oauth?.serverPort ?? 8080,
-    title: link?.title,
+    name: link?.name,
+    color: link?.color,
+    ...readProofs(link, findings),
   };
+}
+
+type Proofs = Pick<LinkConfig, "signIn" | "inboxCode" | "personalLinks">;
+
+function readProofs(link: z.infer<typeof sections.linkSection> | undefined, findings: Findings): Proofs {
+  const proofs = {
+    signIn: link?.sign_in ?? true,
+    inboxCode: link?.inbox_code ?? true,
+    personalLinks: link?.personal_links ?? true,
+  };
+  if (!Object.values(proofs).some(Boolean))
+    findings.fault(
+      ["link"],
+      "switches off every way to prove a Fanvue account. Leave one of sign_in, inbox_code and personal_links on.",
+    );
+  return proofs;
 }

@@ -1,10 +1,15 @@
-/** Keys that are read and checked while nothing acts on them yet: who writes one is told so. */
+/** Keys that are read and checked while nothing, or little, acts on them yet: who writes one is told so. */
 import type { Findings } from "./findings.ts";
 import type { Raw } from "./values.ts";
 
-/** At the top of the file. */
-const deafKeys = ["auto_join", "list_sync", "upsell", "schedule", "link", "notify", "trust_proxy"];
+/** At the top of the file, each with what is to be said of it. */
+const deafKeys: Readonly<Record<string, string>> = {
+  list_sync: "has no effect yet.",
+  schedule: "has no effect yet but in /membership, which tells by it when the next sync is due.",
+  notify: "has no effect yet.",
+};
 
 export function warnOfDeafKeys(raw: Raw, findings: Findings): void {
-  for (const key of deafKeys) if (raw[key] !== undefined) findings.warn([key], "has no effect yet.");
+  for (const [key, sentence] of Object.entries(deafKeys))
+    if (raw[key] !== undefined) findings.warn([key], sentence);
 }

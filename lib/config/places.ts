@@ -1,5 +1,6 @@
 /** Roles and rooms as places: a rule, a list of rules, or a map with `rules`. */
 import * as z from "zod";
+import type { RoleId } from "../ids.ts";
 import type { OnExpiry, Place, Rule } from "../model.ts";
 import type { Findings, Path } from "./findings.ts";
 import { contentId, contentOddity, listId, listOddity, listType } from "./lists.ts";
@@ -36,6 +37,30 @@ export function readPlaces(target: PlaceTarget, raw: unknown, findings: Findings
     const place = readPlace(target, id ?? written, { raw: value, path, findings });
     return id === undefined ? [] : (place ?? []);
   });
+}
+
+/**
+ * The roles of auto_join that have no rules of their own: they come with being brought into the server, and are taken
+ * back once no rule of any role lets the member stay.
+ */
+export function joinPlaces(roles: readonly RoleId[], places: readonly Place[]): readonly Place[] {
+  const known = new Set<string>(places.map(({ id }) => id));
+  const rules = places.flatMap((place) => place.rules);
+  const distinct = [...new Map(rules.map((rule) => [JSON.stringify(rule), rule])).values()];
+  if (distinct.length === 0) return [];
+  return roles
+    .filter((id) => !known.has(id))
+    .map((id) => ({
+      target: "discord",
+      id,
+      rules: distinct,
+      onExpiry: "revoke",
+      // Whoever keeps a role for days of grace keeps what came with it.
+      graceDays: Math.max(...places.map(({ graceDays }) => graceDays)),
+      strangers: "keep",
+      adopt: false,
+      onlyOnJoin: true,
+    }));
 }
 
 interface Written {

@@ -22,6 +22,7 @@ import type {
 import {
   amount,
   choice,
+  color,
   cronExpression,
   durationMs,
   exactWebAddress,
@@ -29,6 +30,7 @@ import {
   id,
   list,
   section,
+  siteAddress,
   text,
   webAddress,
   wholeNumber,
@@ -209,10 +211,14 @@ export const scheduleSection = section({
 
 /** `host` and `port` follow the original's oauth_server_… where they are left out. */
 export const linkSection = section({
-  public_url: webAddress.optional(),
+  public_url: siteAddress.optional(),
   host: text.optional(),
   port: port.optional(),
-  title: text.optional(),
+  name: text.optional(),
+  color: color.optional(),
+  sign_in: flag.optional(),
+  inbox_code: flag.optional(),
+  personal_links: flag.optional(),
 });
 
 export const notifySection = section({

@@ -65,13 +65,19 @@ export interface UpsellConfig {
   readonly toSubscribers: boolean;
 }
 
-/** The web page on which fans link their accounts. */
+/** The web pages on which fans link their accounts. */
 export interface LinkConfig {
-  /** Where fans reach it from outside, without a slash at the end; undefined: on this machine only. */
+  /** Where fans reach them from outside, without a slash at the end; undefined: on this machine only. */
   readonly publicUrl: string | undefined;
   readonly host: string;
   readonly port: number;
-  readonly title: string | undefined;
+  /** The creator's name, and their color as #rrggbb, as the pages show them. */
+  readonly name: string | undefined;
+  readonly color: string | undefined;
+  /** The ways in which a fan may prove their Fanvue account. */
+  readonly signIn: boolean;
+  readonly inboxCode: boolean;
+  readonly personalLinks: boolean;
 }
 
 /** Where the operator hears of held removals and failures. */

@@ -61,6 +61,22 @@ export const exactWebAddress = value(
 
 const isWebAddress = (raw: string) => /^https?:\/\/[^\s/]/i.test(raw) && URL.canParse(raw);
 
+/** Where a site of our own is reached: scheme, name and port, as it stands at the root. */
+export const siteAddress = value(
+  (raw) => (isWebAddress(raw) && isRoot(new URL(raw)) ? new URL(raw).origin : undefined),
+  (raw) =>
+    `${shown(raw)} is not where a whole site is reached. Write it without a path, such as "https://link.example.org".`,
+);
+
+const isRoot = ({ pathname, search, hash, username, password }: URL) =>
+  pathname === "/" && [search, hash, username, password].every((part) => part === "");
+
+/** A color as the web writes it, in six digits. */
+export const color = value(
+  (raw) => (/^#[0-9a-f]{6}$/i.test(raw) ? raw.toLowerCase() : undefined),
+  (raw) => `${shown(raw)} is no color. Write six hexadecimal digits in quotes, such as "#b4307a".`,
+);
+
 /** An id by its parser from the model. */
 export const id = <T>(parse: (raw: string) => T | undefined, what: string, remedy: string): z.ZodType<T> =>
   value(parse, (raw) => `${shown(raw)} is no ${what}. ${remedy}`);
