@@ -26,6 +26,7 @@ it("measures both syncs of a thousand fans, the steady one close to the least", 
     told,
     /^Matrix: 50 rooms with 2,000 members each, 25 of them by alias: 76 requests \(least 76\)/m,
   );
+  assert.match(told, /^Discord: 200 members, 20 changes: 2\d requests \(least 22, 1\.\d\d times\), /m);
   assert.match(
     told,
     /^bench: steady syncs stay within 1\.1 times the least, and rooms are read with one request/m,

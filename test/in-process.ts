@@ -1,9 +1,12 @@
-/** One run of the pipeline without a process of its own, for tests that need hundreds of them or a short patience. */
+/** Syncs without a process of their own, for tests that need hundreds of them or a short patience. */
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import pino from "pino";
 
+import type { Context } from "../lib/cli.ts";
 import { loadConfig } from "../lib/config/load.ts";
-import { openDatabase } from "../lib/db.ts";
+import { type Database, openDatabase } from "../lib/db.ts";
+import { loginsIn } from "../lib/discord-logins.ts";
 import { openDiscord } from "../lib/discord/target.ts";
 import { OperatorError } from "../lib/errors.ts";
 import { openFanvue, type Memory } from "../lib/fanvue/client.ts";
@@ -14,6 +17,8 @@ import type { Target } from "../lib/target.ts";
 import { reconcile } from "../lib/reconcile/reconcile.ts";
 import { exitCodeFor } from "../lib/report/run.ts";
 import { reportText } from "../lib/report/text.ts";
+import { sync, syncOptions } from "../lib/sync.ts";
+import type { ScriptResult } from "./harness.ts";
 import type { Installation } from "./installation.ts";
 
 export interface Ending {
@@ -31,7 +36,61 @@ export interface RunOptions {
 
 const log = pino({ level: "silent" });
 
-/** What `npm run sync-discord` or `sync-matrix` does, with hardly any pause between two tries. */
+/**
+ * A sync from its options to its report, wired as in the scripts, without the half second in which a process starts.
+ * What the process adds (help, wrong options, signals) is for tests that spawn the script.
+ */
+export async function runSync(
+  home: Pick<Installation, "folder" | "dataDir">,
+  platform: Platform,
+  args: readonly string[],
+): Promise<ScriptResult> {
+  const script = `sync-${platform}`;
+  const said = { stdout: "", stderr: "" };
+  const hear = (where: keyof typeof said) => (text: string) => void (said[where] += text);
+  try {
+    const context = contextOf(home, args, {
+      print: hear("stdout"),
+      log: pino({ base: { name: script } }, { write: hear("stderr") }),
+    });
+    const opened = openTarget(platform, context.config, context);
+    const code = await sync(context, { script, platform, locks: [platform], ...opened });
+    return { code, signal: null, ...said };
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    hear("stderr")(`${script}: ${error.message}\n${error.remedy}\n`);
+    return { code: error.exitCode, signal: null, ...said };
+  }
+}
+
+function contextOf(
+  { folder, dataDir }: Pick<Installation, "folder" | "dataDir">,
+  args: readonly string[],
+  output: Pick<Context<typeof syncOptions>, "print" | "log">,
+): Context<typeof syncOptions> {
+  const json = { type: "boolean" } as const;
+  const { values } = parseArgs({ args: [...args], options: { ...syncOptions, json } });
+  const unused = { config: undefined, data: undefined, verbose: false, help: false };
+  return {
+    ...output,
+    options: {
+      ...unused,
+      "dry-run": values["dry-run"] ?? false,
+      only: values.only ?? [],
+      fan: values.fan,
+      "take-back": values["take-back"],
+      approve: values.approve,
+      json: values.json ?? false,
+    },
+    positionals: [],
+    config: loadConfig(join(folder, "config.yaml"), {}),
+    dataDir,
+    signal: new AbortController().signal,
+    progress: () => undefined,
+  };
+}
+
+/** The pipeline alone, with hardly any pause between two tries. */
 export async function syncInProcess(
   home: Pick<Installation, "folder" | "dataDir">,
   platform: Platform,
@@ -60,8 +119,7 @@ function jobOf(home: Pick<Installation, "folder" | "dataDir">, platform: Platfor
     retryBaseMs: 1,
     timeoutMs,
   });
-  const opened = { log, signal };
-  const { target, places } = openTarget(platform, config, opened);
+  const { target, places, database } = openTarget(platform, config, { log, signal, dataDir });
   return {
     script: `sync-${platform}`,
     config,
@@ -74,7 +132,7 @@ function jobOf(home: Pick<Installation, "folder" | "dataDir">, platform: Platfor
     takeBack: undefined,
     dryRun: false,
     fanvue,
-    database: openDatabase(dataDir),
+    database,
     dataDir,
     locks: [platform],
     requests: () => ({ fanvue: fanvue.requests(), discord: 0, matrix: 0 }),
@@ -88,12 +146,15 @@ function jobOf(home: Pick<Installation, "folder" | "dataDir">, platform: Platfor
 function openTarget(
   platform: Platform,
   { discord, matrix }: ReturnType<typeof loadConfig>,
-  opened: { readonly log: typeof log; readonly signal: AbortSignal },
-): { readonly target: Target; readonly places: readonly Place[] } {
-  if (platform === "discord" && discord !== undefined)
-    return { target: openDiscord(discord, opened), places: discord.places };
+  { log, signal, dataDir }: Pick<Context<typeof syncOptions>, "log" | "signal" | "dataDir">,
+): { readonly target: Target; readonly places: readonly Place[]; readonly database: Database } {
+  const database = openDatabase(dataDir);
+  if (platform === "discord" && discord !== undefined) {
+    const target = openDiscord(discord, { log, signal, logins: loginsIn(database) });
+    return { target, places: discord.places, database };
+  }
   if (platform === "matrix" && matrix !== undefined)
-    return { target: openMatrix(matrix, opened), places: matrix.places };
+    return { target: openMatrix(matrix, { log, signal }), places: matrix.places, database };
   throw new Error(`the config has no section for ${platform}`);
 }
 

@@ -7,19 +7,8 @@ import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { guard, type Guarded } from "../lib/guard.ts";
 import type { Account, FanId, Mxid } from "../lib/ids.ts";
-import type {
-  Evidence,
-  Facts,
-  Grant,
-  Insight,
-  Known,
-  Place,
-  PlaceMemory,
-  PlaceState,
-  Standing,
-  Step,
-  Subscriber,
-} from "../lib/model.ts";
+import type { Evidence, Facts, Insight, Known, Subscriber } from "../lib/facts.ts";
+import type { Grant, Place, PlaceMemory, PlaceState, Standing, Step } from "../lib/model.ts";
 import { parseFanId } from "../lib/ids.ts";
 import { confirmRemovals, evidenceNeeded } from "../lib/plan/confirm.ts";
 import { diff } from "../lib/plan/diff.ts";
@@ -130,6 +119,7 @@ const lounge = place("lounge", ["subscription"]);
 const gallery = place("gallery", ["subscription", "spending:50000"]);
 const patrons = place("patrons", ["spending:10000"]);
 const places = [lounge, gallery, patrons];
+const hashes = new Map(places.map((it) => [it, rulesHash(it)]));
 
 interface Change {
   readonly account: Account;
@@ -165,18 +155,19 @@ class Role {
     this.#losses.push({ account, atMs, sinceMs: grant.sinceMs });
   }
 
-  /** What the database tells of it, with the grants of `some` accounts or of all. */
-  memory(of: Place, nowMs: number, some?: Iterable<Account>): PlaceMemory {
+  /** What the database tells of it. */
+  memory(of: Place, nowMs: number): PlaceMemory {
     const dayAgoMs = nowMs - dayMs;
     this.#gains = this.#gains.filter((gain) => gain.atMs > dayAgoMs);
     this.#losses = this.#losses.filter((loss) => loss.atMs > dayAgoMs);
     const fresh = this.#gains.filter((gain) => this.grants.get(gain.account)?.sinceMs === gain.atMs);
     const lost = this.#losses.filter((loss) => loss.sinceMs <= dayAgoMs);
     return {
-      rulesHash: rulesHash(of),
+      rulesHash: hashes.get(of),
       placeId: placeIdOf(of.id),
-      grants: some === undefined ? this.grants : this.#only(some),
+      grants: this.grants,
       departures: new Map(),
+      seen: new Set(),
       refusals: new Map(),
       lapsedSinceMs: new Map(),
       removedLastDay: new Set(this.#losses.map((loss) => loss.account)),
@@ -184,7 +175,7 @@ class Role {
     };
   }
 
-  #only(accounts: Iterable<Account>): ReadonlyMap<Account, Grant> {
+  grantsOf(accounts: Iterable<Account>): ReadonlyMap<Account, Grant> {
     return new Map(
       [...accounts].flatMap((account) => {
         const grant = this.grants.get(account);
@@ -242,8 +233,11 @@ class Creator {
       role,
       of,
       now: mishap.places?.[index] ?? of,
+      memory: role.memory(of, nowMs),
     }));
-    const partial = new Map(rooms.map(({ role, of, now }) => [now, role.memory(of, nowMs, some.keys())]));
+    const partial = new Map(
+      rooms.map(({ role, now, memory }) => [now, { ...memory, grants: role.grantsOf(some.keys()) }]),
+    );
     const owned = new Set([...partial.values()].flatMap((memory) => [...memory.grants.keys()]));
     const want = wantFromRules({
       places: rooms.map(({ now }) => now),
@@ -267,7 +261,7 @@ class Creator {
     return guard({
       plan,
       have,
-      memories: new Map(rooms.map(({ role, of, now }) => [now, role.memory(of, nowMs)])),
+      memories: new Map(rooms.map(({ now, memory }) => [now, memory])),
       limits: defaultLimits,
       sizes: [{ source: "subscribers", size: subscribed.size - hidden }],
       acceptedSizes: new Map([["subscribers", this.accepted]]),

@@ -12,12 +12,15 @@ import { holdersOf } from "../sandbox/discord-world.ts";
 import { startDiscord, type DiscordSandbox } from "../sandbox/discord.ts";
 import type { Generation } from "../sandbox/fanvue-pages.ts";
 import { startFanvue, type FanvueSandbox } from "../sandbox/fanvue.ts";
+import type { Recorded } from "../sandbox/server.ts";
 import { entitlements, minSpendCents, roles, type BenchWorld } from "./world.ts";
 
 /** What one sync took. */
 export interface Measured {
   readonly requests: number;
   readonly discordRequests: number;
+  /** From the first of them to the last. */
+  readonly discordSeconds: number;
   readonly seconds: number;
   readonly processorSeconds: number;
   readonly peakMegabytes: number;
@@ -76,7 +79,11 @@ export async function install(world: BenchWorld, generation: Generation): Promis
       if (code !== 0)
         throw new Error(`sync-discord ended with ${String(code)}: ${stderr}${stdout.slice(-2000)}`);
       checkRoles(world);
-      const asked = { requests: fanvue.api.requests.length, discordRequests: discord.requests.length };
+      const asked = {
+        requests: fanvue.api.requests.length,
+        discordRequests: discord.requests.length,
+        discordSeconds: secondsOver(discord.requests),
+      };
       return { ...asked, seconds, ...loadUsage(folder) };
     },
     ageSnapshot: () =>
@@ -90,6 +97,11 @@ export async function install(world: BenchWorld, generation: Generation): Promis
       await Promise.all([fanvue.stop(), discord.stop()]);
     },
   };
+}
+
+function secondsOver(requests: readonly Recorded[]): number {
+  const [first, last] = [requests[0], requests.at(-1)];
+  return first === undefined || last === undefined ? 0 : (last.atMs - first.atMs) / 1000;
 }
 
 function save(folder: string, name: string, text: string): void {

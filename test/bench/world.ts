@@ -88,6 +88,14 @@ export function letTimePass({ fanvue, fans, post }: BenchWorld): void {
   for (const row of some(fans.length / 1000, purchases)) fanvue.refund(row);
 }
 
+/** As many changes of the role "subscribers": half of these fans lapse, and as many others subscribe. */
+export function exchangeSubscribers({ fanvue, fans }: BenchWorld, changes: number): void {
+  const subscribers = fans.filter(isSubscriber);
+  const others = fans.filter((fan) => !isSubscriber(fan));
+  for (const fan of subscribers.slice(0, changes / 2)) fanvue.lapse(fan);
+  for (const fan of others.slice(0, changes / 2)) fanvue.subscribe(fan);
+}
+
 /** The Discord ids that should have each role. */
 export function entitlements({
   fanvue,

@@ -21,14 +21,17 @@ after(() => {
 
 const generations: readonly Generation[] = ["v1", "unprefixed"];
 
-describe("promise 2: nobody loses access because we failed to read", { concurrency: 3 }, () => {
+describe("promise 2: nobody loses access because we failed to read", { concurrency: 4 }, () => {
+  // It does nothing but wait, so it comes first.
+  it("when a whole script waits for Fanvue in vain", keepScriptWaiting);
+
   for (const generation of generations) {
     it(`when Fanvue's ${generation} API fails while everybody is entitled`, async (test) => {
       const home = await startWideOpen(test, generation);
       for (const endpoint of endpointsOf(generation))
         await test.test(endpoint.name, async () => {
-          for (const fault of endpoint.faults)
-            for (const platform of platforms)
+          for (const [index, fault] of endpoint.faults.entries())
+            for (const platform of platformsFor(endpoint, { generation, index }))
               await failWhileReading(home, { endpoint, fault, generation, platform });
         });
     });
@@ -78,7 +81,6 @@ describe("promise 2: nobody loses access because we failed to read", { concurren
   for (const generation of generations)
     it(`when a whole script meets faults of Fanvue's ${generation} API`, (test) =>
       breakWholeScripts(test, generation));
-  it("when a whole script waits for Fanvue in vain", keepScriptWaiting);
 });
 
 interface Case {
@@ -87,6 +89,18 @@ interface Case {
   readonly generation: Generation;
   readonly platform: Platform;
 }
+
+/**
+ * Fanvue is read before a platform is, so each fault meets both platforms and both generations, but not every pair of
+ * these: one platform where the other generation has the same endpoint and meets the other platform there.
+ */
+const platformsFor = (
+  { only }: Endpoint,
+  { generation, index }: { readonly generation: Generation; readonly index: number },
+): readonly Platform[] =>
+  only === undefined
+    ? platforms.filter((_, turn) => (turn + index + generations.indexOf(generation)) % 2 === 0)
+    : platforms;
 
 /** Everybody is in; lists have members whom nobody knows, too, as lists do. */
 async function startWideOpen(test: TestContext, generation: Generation): Promise<Peopled> {

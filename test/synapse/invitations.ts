@@ -16,12 +16,13 @@ export function invitations(street: () => Street): void {
     await owner.invite(room, bea.id);
     await bea.join(room);
 
-    const planned = await house.sync("--dry-run");
+    const planned = await house.syncByScript("--dry-run");
     assert.match(planned.stdout, /1 to be let in/);
     const before = await owner.state(room);
     assert.equal((await owner.members(room))[ana.id], undefined);
 
-    const report = await house.syncWell();
+    const { code, stdout: report } = await house.syncByScript();
+    assert.equal(code, 0, report);
     assert.match(report, /1 let in/);
     assert.match(report, new RegExp(`Taken over, .*: 1 holder\n {2}${bea.id}`));
     const members = await owner.members(room);

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
 
+import { codes } from "./codes.ts";
 import { startSynapse, whyMissing } from "./homeserver.ts";
 import type { Street } from "./house.ts";
 import { invitations } from "./invitations.ts";
@@ -42,5 +43,6 @@ describe(
     spaces(theStreet);
     trouble(theStreet);
     names(theStreet);
+    codes(theStreet);
   },
 );
