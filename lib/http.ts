@@ -117,12 +117,13 @@ export interface RetryPolicy {
   readonly baseMs: number;
   /** Whether doing it twice is the same as once. If not, only a 429 (which did nothing) is tried again. */
   readonly repeatable: boolean;
+  /** A service that asks for a longer pause is treated as failing. Default 2 min. */
+  readonly maxPauseMs?: number | undefined;
   readonly signal: AbortSignal;
   readonly onRetry?: (info: { readonly because: string; readonly pauseMs: number }) => void;
 }
 
-/** A service that wants more patience than this is treated as failing. */
-const maxRetryAfterMs = 120_000;
+const defaultMaxPauseMs = 120_000;
 
 /**
  * Calls `attempt` until it gives a final answer: anything but a fault, a 5xx or a 429. Pauses between tries are
@@ -160,14 +161,14 @@ async function settle(attempt: () => Promise<HttpAnswer>): Promise<HttpAnswer | 
 function pauseBefore(
   result: HttpAnswer | HttpFault,
   tryNumber: number,
-  { repeatable, baseMs }: RetryPolicy,
+  { repeatable, baseMs, maxPauseMs = defaultMaxPauseMs }: RetryPolicy,
 ): number | undefined {
   const backoffMs = Math.random() * baseMs * 2 ** (tryNumber - 1);
   if (result instanceof HttpFault) return repeatable ? backoffMs : undefined;
   if (result.status !== 429 && (result.status < 500 || !repeatable)) return undefined;
   const askedMs = retryAfterMs(result);
   if (askedMs === undefined) return backoffMs;
-  return askedMs <= maxRetryAfterMs ? Math.max(askedMs, backoffMs) : undefined;
+  return askedMs <= maxPauseMs ? Math.max(askedMs, backoffMs) : undefined;
 }
 
 /** What Retry-After asks for, in ms from the answer on. https://www.rfc-editor.org/rfc/rfc9110#name-retry-after */

@@ -370,6 +370,10 @@ describe("lists and chats", () => {
     const { world } = fanvue;
     const [mara, otto] = [world.addFan("mara"), world.addFan("otto")];
     otto.contactable = false;
+    await expectAnswer(ask(`POST /chats/${mara.uuid}/message`, { json: { text: "Hello" } }), 404, {
+      message: "Chat not found",
+    });
+    assert.equal((await ask("POST /chats", { json: { userUuid: mara.uuid } })).status, 201);
     const sent = await ask(`POST /v1/chats/${mara.uuid}/message`, { json: { text: "Hello", price: 300 } });
     assert.equal(sent.status, 201);
     assert.partialDeepStrictEqual(world.messages, [{ fan: mara.uuid, text: "Hello", priceCents: 300 }]);

@@ -249,12 +249,28 @@ describe("Scopes", () => {
   it("are no more than the config needs", () => {
     const id = parseListId("vip");
     assert.ok(id);
-    const none = { discord: undefined, listSync: [] };
+    const link = {
+      publicUrl: undefined,
+      host: "",
+      port: 1,
+      name: undefined,
+      color: undefined,
+      signIn: true,
+      inboxCode: true,
+      personalLinks: true,
+    };
+    const none = { discord: undefined, listSync: [], link };
     assert.deepEqual(scopesFor({ ...none, matrix: matrix({ kind: "top_spender" }) }), least);
     assert.deepEqual(
       scopesFor({ ...none, matrix: matrix({ kind: "fanvue_list", list: { type: "smart", id } }) }),
       [...least, "read:chat"],
     );
+    const site = { ...link, publicUrl: "https://link.example.org" };
+    const forSite = (changes: Partial<typeof link>) =>
+      scopesFor({ ...none, matrix: undefined, link: { ...site, ...changes } });
+    assert.deepEqual(forSite({}), [...least, "write:chat"]);
+    assert.deepEqual(forSite({ inboxCode: false }), [...least, "write:chat"]);
+    assert.deepEqual(forSite({ inboxCode: false, personalLinks: false }), least);
   });
 
   it("that were not granted are named, where the grant is known", () => {

@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openDatabase } from "../lib/db.ts";
 import { BadInputError } from "../lib/errors.ts";
+import { administer } from "../lib/link-admin/administer.ts";
 import { parseRequest } from "../lib/link-admin/request.ts";
 import { type Account, parseDiscordUserId, parseFanId, parseMxid } from "../lib/ids.ts";
 import { placeIdIn } from "../lib/store/columns.ts";
-import { addLink, loadBlocks, loadStoredLinks, saveBooks } from "../lib/store/links.ts";
+import { saveInvite } from "../lib/store/link-invites.ts";
+import { addLink, loadBlocks, loadStoredLinks, removeLink, saveBooks } from "../lib/store/links.ts";
 import { saveObservations } from "../lib/store/places.ts";
 import { runScript, type ScriptResult, temporaryFolder } from "./harness.ts";
 
@@ -144,6 +146,10 @@ for (const [words, fan, sentence, remedy] of [
   [["remove", discord], "x", /"x" is not the Fanvue uuid/, /123e4567-/],
   [["remove"], undefined, /needs a word/, /remove ACCOUNT/],
   [["list", "all"], undefined, /cannot use "all"/, /links -- list/],
+  [["transfer", fan1, discord], undefined, /wrong order/, new RegExp(`transfer ${discord} ${fan1}`)],
+  [["block", fan1], fan2, /links block with a fan takes no --fan/, /block ACCOUNT\|FAN/],
+  [["unblock", "ana"], undefined, /"ana" is neither/, /@name:/],
+  [["history", "ana"], undefined, /"ana" is neither/, /@name:/],
   [["lsit"], undefined, /knows no "lsit"/, /Did you mean: npm run links -- list/],
   [["toString"], undefined, /knows no "toString"/, /Write one of: list, add/],
 ] as const) {
@@ -163,6 +169,8 @@ for (const [words, fan, sentence, remedy] of [
 for (const [words, sentence, remedy] of [
   [["add", "ana", discord], /"ana" is not the Fanvue uuid of a fan/, /123e4567-/],
   [["remove", discord], /Discord account 1\d+ has no link\./, /links -- list/],
+  [["transfer", discord, fan1], /Discord account 1\d+ has no link that could be transferred/, /links -- add/],
+  [["unblock", fan1], /^links: Fan 1{8}-.* is not blocked\./, /links -- list/],
   [["import", "none.yaml"], /There is no file none\.yaml/, /name/],
 ] as const) {
   test(`links ${words.join(" ")} ends with a sentence and exit code 2, and changes nothing`, async (t) => {
@@ -191,7 +199,10 @@ test("import takes all rows of a file or none, and leaves out what is blocked", 
   me.write("book.yaml", `${fan1}:\n  - ${discord}\n  - "${mxid}"\n${fan2}:\n  - "@bo:hs.org"\n`);
   const imported = lines(await me.links("import", "book.yaml"));
   assert.equal(imported[0], "2 links imported from book.yaml.");
-  assert.match(imported[1] ?? "", /blocked: Matrix account @bo:hs\.org\. To lift that: npm run links -- add/);
+  assert.match(
+    imported[1] ?? "",
+    /blocked on .*: Matrix account @bo:hs\.org\. To lift that: npm run links -- add/,
+  );
   assert.deepEqual(await stored(me), [
     [discord, fan1, "operator"],
     [mxid, fan1, "operator"],
@@ -234,12 +245,122 @@ test("reinvite forgets that somebody left", async (t) => {
       found: [],
       gone: [],
       basis: [],
+      returned: [],
+      seen: [],
       departureEnded: [],
       lapsed: [],
       entitledAgain: [],
     };
-    saveObservations(sql, "matrix", { ...nothing, placeId, departed: [ana] }, 0);
+    saveObservations(sql, "matrix", { ...nothing, placeId, departed: [{ account: ana, how: "left" }] }, 0);
   });
-  assert.match(lines(await me.links("reinvite", mxid))[0] ?? "", /left or refused 1 place is forgotten/);
+  assert.match(
+    lines(await me.links("reinvite", mxid))[0] ?? "",
+    /left, refused or lost 1 place is forgotten/,
+  );
   assert.match(lines(await me.links("reinvite", mxid))[0] ?? "", /has left no place/);
+});
+
+/** The same as the script, without the second that a process takes. */
+async function asked(
+  { folder, database }: Operator,
+  words: readonly string[],
+  fan?: string,
+): Promise<string> {
+  const office = {
+    database,
+    configPath: join(folder, "config.yaml"),
+    nowMs: Date.UTC(2026, 10, 23),
+    json: false,
+  };
+  return (await administer(parseRequest(words, fan), office)).text;
+}
+
+test("transfer gives an account to another fan and cuts what its book says of the first", async (t) => {
+  const me = operator(t);
+  me.write("addressbook.yaml", `${fan1}:\n  - "${mxid}"\n`);
+  const said = lines(await me.links("transfer", mxid, fan2));
+  assert.match(said[0] ?? "", /@ana:hs\.org is linked now to fan 2{8}-.*, and no longer to fan 1{8}-/);
+  assert.deepEqual(await stored(me), [[mxid, fan2, "operator"]]);
+  const shown = await asked(me, ["list"]);
+  assert.match(shown, /given to another fan on /);
+  assert.match(shown, /1 link, no blocks, 1 ended otherwise$/);
+  await assert.rejects(
+    asked(me, ["transfer", mxid, fan2]),
+    /linked to fan 2{8}-.* already, and to nobody else/,
+  );
+  assert.match(await asked(me, ["transfer", mxid, fan1]), /no longer to fan 2{8}/);
+  assert.deepEqual(await stored(me), [[mxid, fan1, "operator"]]);
+});
+
+test("block and unblock an account, for all fans or one", async (t) => {
+  const me = operator(t);
+  await asked(me, ["add", fan1, mxid]);
+  assert.match(
+    await asked(me, ["block", mxid]),
+    /blocked for all fans.*\n.*takes back.*\n.*unblock @ana:hs\.org$/,
+  );
+  assert.match(await asked(me, ["list"]), /no links, 2 blocks$/);
+  assert.match(await asked(me, ["unblock", mxid]), /is no longer blocked/);
+  assert.equal(await asked(me, ["list"]), "no links, no blocks");
+
+  assert.match(
+    await asked(me, ["block", mxid], fan1),
+    /blocked for fan 1{8}-.*\n.*\n.*unblock @ana:hs\.org --fan 1{8}/,
+  );
+  await assert.rejects(asked(me, ["unblock", mxid], fan2), /for fan 2{8}-.*, is not blocked/);
+  await asked(me, ["block", mxid]);
+  assert.match(await asked(me, ["unblock", mxid], fan1), /as a whole still is/);
+});
+
+test("a blocked fan is linked to nothing, not by add, import or transfer either", async (t) => {
+  const me = operator(t);
+  await asked(me, ["add", fan1, mxid]);
+  assert.match(await asked(me, ["block", fan1]), /can link nothing.*\nCut: Matrix account @ana:hs\.org\.\n/);
+  assert.match(
+    await asked(me, ["list"]),
+    /^Fanvue +all accounts +1{8}-\S+ +blocked on 23 Nov 2026 \(links block\)$/m,
+  );
+  await assert.rejects(asked(me, ["add", fan1, discord]), /Fan 1{8}-.* is blocked/);
+  await asked(me, ["add", fan2, discord]);
+  await assert.rejects(asked(me, ["transfer", discord, fan1]), /Fan 1{8}-.* is blocked/);
+  const file = join(me.folder, "book.yaml");
+  me.write("book.yaml", `${fan1}:\n  - "@new:hs.org"\n`);
+  assert.match(await asked(me, ["import", file]), /Left out, since it was blocked on .* -- unblock 1{8}-/);
+  assert.deepEqual(await stored(me), [[discord, fan2, "operator"]]);
+  await asked(me, ["unblock", fan1]);
+  await asked(me, ["add", fan1, mxid]);
+  assert.equal((await stored(me)).length, 2);
+});
+
+test("list says what a fan unlinked, and history tells all, newest first, of one account or fan or all", async (t) => {
+  const me = operator(t);
+  const [fan, account] = [parseFanId(fan1), parseMxid(mxid)];
+  assert.ok(fan && account);
+  const pair = { fan, platform: "matrix" as const, account };
+  await me.database.write((sql) => {
+    addLink(sql, { ...pair, source: "proved" }, Date.UTC(2026, 10, 21));
+    removeLink(sql, pair, "unlinked by the fan", Date.UTC(2026, 10, 22, 9, 5));
+    saveInvite(sql, { nonce: "n", fan, expiresAtMs: 1 }, Date.UTC(2026, 10, 22, 9, 6));
+  });
+  await asked(me, ["add", fan2, discord]);
+  assert.match(await asked(me, ["list"]), /@ana:hs\.org .* unlinked by the fan on 22 Nov 2026$/m);
+  assert.equal(
+    await asked(me, ["history"]),
+    `
+2026-11-23 00:00 UTC  Discord  ${discord}  ${fan2}  linked (operator)
+2026-11-22 09:06 UTC  Fanvue   –                   ${fan1}  personal link made (printed)
+2026-11-22 09:05 UTC  Matrix   ${mxid}         ${fan1}  unlinked by the fan
+2026-11-21 00:00 UTC  Matrix   ${mxid}         ${fan1}  linked (proved)
+`.trim(),
+  );
+  assert.equal((await asked(me, ["history", discord])).split("\n").length, 1);
+  assert.equal((await asked(me, ["history", fan1])).split("\n").length, 3);
+  assert.equal(await asked(me, ["history", "@nobody:hs.org"]), "nothing on record");
+  const json: unknown = JSON.parse((await me.links("history", mxid, "--json")).stdout);
+  assert.partialDeepStrictEqual(json, {
+    events: [
+      { event: "unlinked", platform: "matrix", account: mxid, fan: fan1 },
+      { event: "added", platform: "matrix", account: mxid, fan: fan1, detail: "proved" },
+    ],
+  });
 });

@@ -1,10 +1,9 @@
 /** Carries out what an operator asks of the links, and says what follows from it. */
 import { writeFileSync } from "node:fs";
 import { loadLinksFile } from "../config/address-book.ts";
-import type { Database, Sql } from "../db.ts";
+import type { Sql } from "../db.ts";
 import { BadInputError } from "../errors.ts";
 import type { FanId } from "../ids.ts";
-import { dayOf } from "../rules.ts";
 import {
   addLink,
   type Block,
@@ -15,30 +14,20 @@ import {
   removeLink,
 } from "../store/links.ts";
 import { placesOf } from "../store/ownership.ts";
+import { block, unblock } from "./block.ts";
+import { showHistory } from "./history.ts";
 import {
   addressBookText,
   count,
+  endOf,
   type LinkList,
   linkListJson,
   linkListText,
   loadLinkList,
-  platformNames,
 } from "./list.ts";
+import { type Answer, nameOf, type Office, refuseBlockedFan, told } from "./office.ts";
 import type { LinksRequest, PlatformAccount } from "./request.ts";
-
-export interface Office {
-  readonly database: Database;
-  /** The address books lie beside the config. */
-  readonly configPath: string;
-  readonly nowMs: number;
-  readonly json: boolean;
-}
-export interface Answer {
-  /** For stdout. */
-  readonly text: string;
-  /** For the log. */
-  readonly warnings: readonly string[];
-}
+import { transfer } from "./transfer.ts";
 
 /** Throws a BadInputError when the request cannot be carried out; nothing is changed then. */
 export async function administer(request: LinksRequest, office: Office): Promise<Answer> {
@@ -55,31 +44,32 @@ export async function administer(request: LinksRequest, office: Office): Promise
       return told(office, await importLinks(request.file, office));
     case "reinvite":
       return told(office, await reinvite(request, office));
+    case "transfer":
+      return told(office, await transfer(request, office));
+    case "block":
+      return told(office, await block(request, office));
+    case "unblock":
+      return told(office, await unblock(request, office));
+    case "history":
+      return showHistory(request.of, office);
   }
 }
 
-const told = ({ json }: Pick<Office, "json">, sentences: readonly string[]): Answer => ({
-  text: json ? JSON.stringify({ sentences }, undefined, 2) : sentences.join("\n"),
-  warnings: [],
-});
-
 const showLinks = (list: LinkList, json: boolean): Answer =>
   json ? { text: linkListJson(list), warnings: [] } : { text: linkListText(list), warnings: list.warnings };
-
-const nameOf = ({ platform, account }: PlatformAccount): string =>
-  `${platformNames[platform]} account ${account}`;
 
 // ---- One link ---------------------------------------------------------------------------------------------------
 
 async function add(link: LinkPair, { database, nowMs }: Office): Promise<readonly string[]> {
   return database.write((sql) => {
+    refuseBlockedFan(sql, link.fan);
     const others = loadStoredLinks(sql).filter(({ account }) => account === link.account);
     const lifted = loadBlocks(sql).find(blocks(link));
     addLink(sql, { ...link, source: "operator" }, nowMs);
     const known = others.some(({ fan }) => fan === link.fan);
     return [
       `${nameOf(link)} ${known ? "was linked already" : "is linked now"} to fan ${link.fan}. The next sync gives it what the fan is entitled to.`,
-      ...(lifted === undefined ? [] : [`It was blocked on ${dayOf(lifted.createdAtMs)}; that is lifted.`]),
+      ...(lifted === undefined ? [] : [`It was ${endOf(lifted)}; that is lifted.`]),
       ...others
         .filter(({ fan }) => fan !== link.fan)
         .map(({ fan }) => `It is linked to fan ${fan}, too: what either is entitled to counts.`),
@@ -90,7 +80,9 @@ async function add(link: LinkPair, { database, nowMs }: Office): Promise<readonl
 const blocks =
   (link: LinkPair) =>
   (block: Block): boolean =>
-    block.account === link.account && (block.fan === undefined || block.fan === link.fan);
+    block.account === undefined
+      ? block.fan === link.fan
+      : block.account === link.account && (block.fan === undefined || block.fan === link.fan);
 
 async function remove(
   link: PlatformAccount & { readonly fan: FanId | undefined },
@@ -126,10 +118,18 @@ const notLinked = (link: PlatformAccount & { readonly fan: FanId | undefined }):
 
 async function reinvite(account: PlatformAccount, { database, nowMs }: Office): Promise<readonly string[]> {
   const places = await database.write((sql) => inviteAgain(sql, account.platform, account.account, nowMs));
+  const joining =
+    account.platform === "discord"
+      ? ["If it is gone from the server, auto-join may bring it in again, where the fan allowed that."]
+      : [];
   if (places === 0)
-    return [`${nameOf(account)} has left no place that we know of. There was nothing to forget.`];
+    return [
+      `${nameOf(account)} has left no place, and lost none by a person's hand, that we know of. There was nothing to forget.`,
+      ...joining,
+    ];
   return [
-    `That ${nameOf(account)} left or refused ${count(places, "place")} is forgotten. The next sync invites it again to what it is entitled to.`,
+    `That ${nameOf(account)} left, refused or lost ${count(places, "place")} is forgotten. The next sync gives it again what it is entitled to.`,
+    ...joining,
   ];
 }
 
@@ -140,22 +140,23 @@ async function importLinks(file: string, { database, nowMs }: Office): Promise<r
   return database.write((sql) => {
     const blocked = loadBlocks(sql);
     const known = new Set(loadStoredLinks(sql).map(({ fan, account }) => `${fan} ${account}`));
-    const isBlocked = (link: LinkPair) => blocked.some(blocks(link));
+    const blockOf = (link: LinkPair) => blocked.find(blocks(link));
     const isNew = ({ fan, account }: LinkPair) => !known.has(`${fan} ${account}`);
-    const open = links.filter((link) => !isBlocked(link));
+    const open = links.filter((link) => blockOf(link) === undefined);
     const added = open.filter(isNew);
     for (const link of added) addLink(sql, { ...link, source: "operator" }, nowMs);
     const alreadyThere = open.length - added.length;
     return [
       `${count(added.length, "link")} imported from ${file}${alreadyThere === 0 ? "" : `; ${alreadyThere} stood there already`}.`,
-      ...links
-        .filter(isBlocked)
-        .map(
-          (link) =>
-            `Left out, since it is blocked: ${nameOf(link)}. To lift that: npm run links -- add ${link.fan} ${link.account}`,
-        ),
+      ...links.flatMap((link) => leftOut(link, blockOf(link)) ?? []),
     ];
   });
+}
+
+function leftOut(link: LinkPair, block: Block | undefined): string | undefined {
+  if (block === undefined) return undefined;
+  const lift = block.account === undefined ? `unblock ${link.fan}` : `add ${link.fan} ${link.account}`;
+  return `Left out, since it was ${endOf(block)}: ${nameOf(link)}. To lift that: npm run links -- ${lift}`;
 }
 
 function exportLinks(list: LinkList, file: string | undefined, json: boolean): Answer {

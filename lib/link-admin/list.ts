@@ -34,20 +34,30 @@ export function linkListText({ links, blocks }: LinkList): string {
   const rows = [
     ...links.map((link) => [platformNames[link.platform], link.account, link.fan, sourceOf(link)]),
     ...blocks.map((block) => [
-      platformNames[block.platform],
-      block.account,
+      block.platform === undefined ? "Fanvue" : platformNames[block.platform],
+      block.account ?? "all accounts",
       block.fan ?? "all fans",
-      `blocked on ${dayOf(block.createdAtMs)} (${block.reason})`,
+      endOf(block),
     ]),
   ];
+  const blocked = blocks.filter(({ cause }) => cause === "operator").length;
+  const ended = blocked === blocks.length ? "" : `, ${blocks.length - blocked} ended otherwise`;
   const missing = links.filter((link) => link.missing).length;
   const lost = missing === 0 ? "" : `, ${missing} of them missing in their book`;
-  return [...aligned(rows), `${count(links.length, "link")}${lost}, ${count(blocks.length, "block")}`].join(
+  return [...aligned(rows), `${count(links.length, "link")}${lost}, ${count(blocked, "block")}${ended}`].join(
     "\n",
   );
 }
 
 export const platformNames = { discord: "Discord", matrix: "Matrix" } as const;
+
+/** Who ended links, and when. */
+export function endOf({ cause, reason, createdAtMs }: Block): string {
+  const day = dayOf(createdAtMs);
+  if (cause === "fan") return `unlinked by the fan on ${day}`;
+  if (cause === "transfer") return `given to another fan on ${day}`;
+  return `blocked on ${day} (${reason})`;
+}
 
 const sourceOf = (link: Link): string => {
   if (link.source === "proved") return "proved by the fan";
@@ -59,7 +69,8 @@ const sourceOf = (link: Link): string => {
 export const count = (number: number, noun: string): string =>
   `${number === 0 ? "no" : number} ${noun}${number === 1 ? "" : "s"}`;
 
-function aligned(rows: readonly (readonly string[])[]): readonly string[] {
+/** Rows as lines with their cells below each other. */
+export function aligned(rows: readonly (readonly string[])[]): readonly string[] {
   const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
   return rows.map((row) =>
     row
@@ -80,10 +91,11 @@ export function linkListJson({ links, blocks, warnings }: LinkList): string {
       book: book ?? null,
       missing,
     })),
-    blocks: blocks.map(({ platform, account, fan, reason, createdAtMs }) => ({
-      platform,
-      account,
+    blocks: blocks.map(({ platform, account, fan, cause, reason, createdAtMs }) => ({
+      platform: platform ?? null,
+      account: account ?? null,
       fan: fan ?? null,
+      cause,
       reason,
       sinceMs: createdAtMs,
     })),

@@ -33,10 +33,7 @@ export const joinedRoomsAnswer = z.object({ joined_rooms: z.array(roomId) });
 export const profileAnswer = z.object({ displayname: z.string().nullish().catch(undefined) });
 
 /** Our own mark in the direct rooms that the bot opens: for whom, and until when (ms since the epoch). Others' are none. */
-export const directRoomContent = z
-  .object({ guest: userId, until_ms: z.int() })
-  .optional()
-  .catch(undefined);
+export const directRoomContent = z.object({ guest: userId, until_ms: z.int() }).optional().catch(undefined);
 
 /** https://spec.matrix.org/v1.16/client-server-api/#get_matrixclientv3roomsroomidstate */
 export const stateAnswer = z.array(

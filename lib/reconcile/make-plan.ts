@@ -1,5 +1,6 @@
 /** The reading half of the pipeline: from Fanvue and the platform to what may go and what is held. Writes nothing to a platform. */
 import { createHash } from "node:crypto";
+import type { Config } from "../config/shape.ts";
 import type { Sql } from "../db.ts";
 import { BadInputError } from "../errors.ts";
 import { guard, type Guarded, type GuardGiven, heldIsNew } from "../guard.ts";
@@ -117,7 +118,8 @@ export async function makePlan(job: Job): Promise<Planned> {
 /** One snapshot covers what all configured places of all platforms need, so that a chain of scripts shares it. */
 function readSource(job: Job, links: Links): Promise<Snapshot> {
   const { config, fanvue, database, now, log, progress } = job;
-  const needs = needsOf([...(config.discord?.places ?? []), ...(config.matrix?.places ?? [])]);
+  const places = [...(config.discord?.places ?? []), ...(config.matrix?.places ?? [])];
+  const needs = needsOf(places, { subscribers: asksWhoSubscribes(config) });
   if (job.fan !== undefined) return takeFanSnapshot({ fanvue, database, needs, fan: job.fan, now });
   return takeSnapshot({
     fanvue,
@@ -132,6 +134,10 @@ function readSource(job: Job, links: Links): Promise<Snapshot> {
     progress,
   });
 }
+
+/** Beside the rules: codes and personal links go to fans by their names, and offers to those who do not subscribe. */
+const asksWhoSubscribes = ({ link, upsell }: Pick<Config, "link" | "upsell">): boolean =>
+  upsell?.toSubscribers === false || (link.publicUrl !== undefined && (link.inboxCode || link.personalLinks));
 
 /** Reads again what the removals of a plan rest on, and notes what could not be read. */
 function reader(

@@ -11,13 +11,19 @@ export interface Needs {
   readonly lists: ReadonlyMap<ListKey, ListRef>;
 }
 
-/** The needs of all rules of these places. Give it every configured place, so that one snapshot serves all scripts. */
-export function needsOf(places: readonly Place[]): Needs {
+/**
+ * The needs of all rules of these places. Give it every configured place, so that one snapshot serves all scripts.
+ * `beside`: what is needed for more than the rules.
+ */
+export function needsOf(
+  places: readonly Place[],
+  beside: Pick<Needs, "subscribers"> = { subscribers: false },
+): Needs {
   const rules = places.flatMap((place) => place.rules);
   const kinds = new Set(rules.map(({ kind }) => kind));
   const lists = rules.flatMap((rule) => (rule.kind === "fanvue_list" ? [rule.list] : []));
   return {
-    subscribers: kinds.has("subscription") || kinds.has("top_spender"),
+    subscribers: beside.subscribers || kinds.has("subscription") || kinds.has("top_spender"),
     followers: kinds.has("top_spender"),
     insights: kinds.has("spending"),
     unlocks: kinds.has("unlock"),

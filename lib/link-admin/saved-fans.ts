@@ -1,0 +1,64 @@
+/** Fans as the last sync saw them, as long as that can be relied on. */
+import type { Sql } from "../db.ts";
+import { BadInputError } from "../errors.ts";
+import type { FanId } from "../ids.ts";
+import { loadFanByHandle, loadSnapshot, type NamedFan } from "../store/snapshot.ts";
+
+export interface SavedSubscribers {
+  readonly readAtMs: number;
+  /** By uuid. */
+  readonly subscribers: readonly NamedFan[];
+}
+
+const hourMs = 60 * 60 * 1000;
+/** Fans come and go, and hand their names on. */
+const maxAgeMs = 24 * hourMs;
+const syncRemedy = "Run a sync first, such as `npm run sync-discord`: it reads them anew.";
+
+/** Throws a BadInputError when there is no saved snapshot, or one without subscribers or older than a day. */
+export function loadSavedSubscribers(sql: Sql, nowMs: number): SavedSubscribers {
+  const snapshot = loadSnapshot(sql);
+  if (snapshot?.subscribers === undefined) {
+    throw new BadInputError(
+      snapshot === undefined
+        ? "The subscribers are not known yet."
+        : "The subscribers are not known: no rule of the config asks for them, so no sync reads them.",
+      snapshot === undefined ? syncRemedy : "Invite fans one by one: npm run links -- invite --fan FAN",
+    );
+  }
+  const { subscribers, endedAtMs } = snapshot;
+  refuseOld(endedAtMs, nowMs);
+  return {
+    readAtMs: endedAtMs,
+    subscribers: [...subscribers]
+      .map(([fan, { handle, displayName }]) => ({ fan, handle, displayName }))
+      .sort((a, b) => (a.fan < b.fan ? -1 : 1)),
+  };
+}
+
+/** Whose handle it is. Throws a BadInputError when nobody's, or when what is saved is older than a day. */
+export function findSavedFan(sql: Sql, handle: string, nowMs: number): FanId {
+  const snapshot = loadSnapshot(sql, []);
+  const found = loadFanByHandle(sql, handle);
+  if (snapshot === undefined || found === undefined) {
+    throw new BadInputError(
+      `No fan @${handle} was there at the last sync.`,
+      "Run a sync, such as `npm run sync-discord`, or write the fan's uuid: npm run links -- invite --fan FAN",
+    );
+  }
+  refuseOld(snapshot.endedAtMs, nowMs);
+  return found.fan;
+}
+
+function refuseOld(readAtMs: number, nowMs: number): void {
+  if (nowMs - readAtMs <= maxAgeMs) return;
+  throw new BadInputError(`The fans were last read ${ageInWords(nowMs - readAtMs)} ago.`, syncRemedy);
+}
+
+/** Such as "12 minutes" or "3 days". */
+export function ageInWords(ageMs: number): string {
+  const minutes = Math.max(0, Math.round(ageMs / 60_000));
+  if (minutes < 120) return `${minutes} minute${minutes === 1 ? "" : "s"}`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`;
+}

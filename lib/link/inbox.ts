@@ -1,0 +1,99 @@
+/** Proving a Fanvue account by a code in its inbox there, sent from the creator's own account. */
+import type { Database, Sql } from "../db.ts";
+import { OperatorError } from "../errors.ts";
+import type { Fanvue } from "../fanvue/client.ts";
+import type { FanId } from "../ids.ts";
+import type { Log } from "../log.ts";
+import { scrub } from "../scrub.ts";
+import { loadFanByHandle } from "../store/snapshot.ts";
+import { checkInboxCode, issueInboxCode } from "./codes.ts";
+import { nameOfFan } from "./fan-name.ts";
+import type { Failure, FanProof, InboxProof, Proved } from "./proofs.ts";
+import { fanvueMessages } from "./texts.ts";
+
+export interface InboxOptions {
+  readonly database: Database;
+  readonly fanvue: Pick<Fanvue, "sendMessage">;
+  /** Who asks, in the message. */
+  readonly site: { readonly name: string | undefined; readonly address: string };
+  readonly log: Log;
+  readonly now?: () => number;
+}
+
+export interface Inbox extends InboxProof {
+  /** Resolves when all that was to be sent has been tried. */
+  flush(): Promise<void>;
+}
+
+/** A code on its way: nothing of it is on the disk. */
+interface Letter {
+  readonly fan: FanId;
+  readonly code: string;
+}
+
+export function openInbox({ database, fanvue, site, log, now = Date.now }: InboxOptions): Inbox {
+  let sending = Promise.resolve();
+
+  /** Begins when the answer is on its way, so that its time does not tell whether there is anything to send. */
+  function post(letter: Letter): void {
+    sending = sending.then(nextTurn).then(() => deliver(letter));
+  }
+
+  async function deliver({ fan, code }: Letter): Promise<void> {
+    try {
+      const delivery = await fanvue.sendMessage(fan, fanvueMessages.code(code, site));
+      if (delivery.is !== "sent")
+        log.warn({ fan }, `An inbox code did not go out: ${scrub(delivery.why, [code])}.`);
+    } catch (error) {
+      if (error instanceof OperatorError) log.error(`${error.message} ${error.remedy}`);
+      else log.error({ fan, err: error }, "An inbox code did not go out");
+    }
+  }
+
+  return {
+    async send(handle) {
+      const { id, letter } = await database.write((sql) => issue(sql, handle, now()));
+      if (letter !== undefined) post(letter);
+      return { id };
+    },
+    check: ({ id }, code) => database.write((sql) => check(sql, id, code, now())),
+    flush: () => sending,
+  };
+}
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** One write that takes as long whether somebody has this handle or not, and whether the limits are met or not. */
+function issue(
+  sql: Sql,
+  handle: string,
+  nowMs: number,
+): { readonly id: string; readonly letter: Letter | undefined } {
+  const fan = loadFanByHandle(sql, plainHandle(handle))?.fan;
+  const issued = issueInboxCode(sql, fan, nowMs);
+  if ("limited" in issued) return { id: decoy(sql, nowMs), letter: undefined };
+  const { id, code } = issued;
+  return { id, letter: fan && { fan, code } };
+}
+
+/** As it stands in an address or is typed by habit. */
+const plainHandle = (typed: string): string => typed.trim().replace(/^@/, "");
+
+/** A code that is nobody's. */
+function decoy(sql: Sql, nowMs: number): string {
+  const issued = issueInboxCode(sql, undefined, nowMs);
+  if ("limited" in issued) throw new Error("a code that is nobody's has no limit");
+  return issued.id;
+}
+
+const failures = {
+  wrong: "wrong code",
+  spent: "spent code",
+  expired: "expired",
+} as const satisfies Record<string, Failure>;
+
+function check(sql: Sql, id: string, typed: string, nowMs: number): Proved<FanProof> {
+  const checked = checkInboxCode(sql, id, typed, nowMs);
+  if (checked.is !== "right") return { is: "failed", failure: failures[checked.is] };
+  return { is: "proved", proof: { ...nameOfFan(sql, checked.fan), how: "code" } };
+}

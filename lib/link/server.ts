@@ -1,0 +1,164 @@
+/** The link pages' web server: where it listens, how long it waits for anybody, and how it ends. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { getRequestListener } from "@hono/node-server";
+import { errorCode } from "../db/disk.ts";
+import { BadInputError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { LinkApp } from "./app.ts";
+import { securityHeaders } from "./headers.ts";
+
+export interface LinkServerOptions {
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** The site's address begins with https. */
+  readonly isSecure: boolean;
+  readonly log: Log;
+}
+
+export interface LinkServer {
+  readonly port: number;
+  /** Takes nobody in any more, lets those under way finish for up to 2 s, and then cuts them off. */
+  close(): Promise<void>;
+}
+
+const seconds = (count: number): number => count * 1000;
+const limits = {
+  headerBytes: 8 * 1024,
+  connections: 1000,
+  headersMs: seconds(10),
+  requestMs: seconds(15),
+  keepAliveMs: seconds(5),
+  /** Longer than any answer takes: other services are waited for meanwhile. */
+  silenceMs: seconds(90),
+  closingMs: seconds(2),
+} as const;
+
+/** Listens. Throws a BadInputError where it cannot. */
+export async function serveLinkApp(app: LinkApp, options: LinkServerOptions): Promise<LinkServer> {
+  const listener = getRequestListener(app.fetch, {
+    overrideGlobalObjects: false,
+    errorHandler: () => plainResponse(400, options),
+  });
+  const server = createServer(
+    {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: seconds(1),
+    },
+    (incoming: IncomingMessage, outgoing: ServerResponse) => void listener(incoming, outgoing),
+  );
+  server.maxConnections = limits.connections;
+  server.timeout = limits.silenceMs;
+  server.on("clientError", (error, socket) => {
+    refuseConnection(error, socket, options);
+  });
+  await listen(server, options);
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : options.port;
+  return { port, close: () => close(server) };
+}
+
+async function listen(server: Server, { host, port, log }: LinkServerOptions): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  server.once("error", reject);
+  server.listen({ host, port }, () => {
+    resolve(undefined);
+  });
+  try {
+    await promise;
+  } catch (error) {
+    throw cannotListen(error, host, port);
+  }
+  server.off("error", reject);
+  server.on("error", (error) => {
+    log.error(`The link server: ${error.message}`);
+  });
+}
+
+function cannotListen(error: unknown, host: string, port: number): Error {
+  const at = `${host}, port ${port}`;
+  switch (errorCode(error) ?? "") {
+    case "EADDRINUSE":
+      return new BadInputError(
+        `The link pages cannot be served at ${at}: another program listens there.`,
+        "End it, which may be another link-server, or choose another link.port.",
+      );
+    case "EACCES":
+      return new BadInputError(
+        `The link pages cannot be served at ${at}: this user may not listen there.`,
+        "Choose a link.port of 1024 or more, and let a reverse proxy stand before it.",
+      );
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return new BadInputError(
+        `The link pages cannot be served at ${at}: this machine has no such address.`,
+        'Set link.host to "127.0.0.1", or to an address of this machine.',
+      );
+    default:
+      return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+async function close(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  server.close(() => {
+    resolve(undefined);
+  });
+  const timer = setTimeout(() => {
+    server.closeAllConnections();
+  }, limits.closingMs);
+  await promise;
+  clearTimeout(timer);
+}
+
+// ---- What never becomes a request -------------------------------------------------------------------------------
+
+const reasons = {
+  400: "Bad Request",
+  408: "Request Timeout",
+  431: "Request Header Fields Too Large",
+} as const;
+type PlainStatus = keyof typeof reasons;
+
+const plainHeaders = ({
+  isSecure,
+}: Pick<LinkServerOptions, "isSecure">): Readonly<Record<string, string>> => ({
+  ...securityHeaders(isSecure),
+  "Content-Type": "text/html; charset=utf-8",
+});
+
+const plainPage = (status: PlainStatus): string =>
+  `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${reasons[status]}</title></head>` +
+  `<body><main><h1>This was not understood</h1><p>What your browser sent cannot be read here.</p>` +
+  `<p><a href="/">Start again</a></p></main></body></html>\n`;
+
+const plainResponse = (status: PlainStatus, options: LinkServerOptions): Response =>
+  new Response(plainPage(status), { status, headers: plainHeaders(options) });
+
+/** Requests that cannot be parsed, are too large in their headers, or take too long. */
+function refuseConnection(error: Error, socket: Duplex, options: LinkServerOptions): void {
+  if (errorCode(error) === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = statusOf(errorCode(error));
+  const page = plainPage(status);
+  const headers = {
+    ...plainHeaders(options),
+    "Content-Length": Buffer.byteLength(page),
+    Connection: "close",
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  options.log.info({ method: "none", route: "none", status }, "answered");
+  socket.end([`HTTP/1.1 ${status} ${reasons[status]}`, ...lines, "", page].join("\r\n"));
+}
+
+function statusOf(code: string | undefined): PlainStatus {
+  if (code === "HPE_HEADER_OVERFLOW") return 431;
+  return code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
+}

@@ -1,0 +1,68 @@
+/** What happened to links, for good: nothing here is ever changed or deleted. Holds no secrets. */
+import { z } from "zod";
+import type { Row, Sql } from "../db.ts";
+import type { DiscordUserId, FanId, Mxid, Platform } from "../ids.ts";
+import { integer, linkedAccountIn, optionalFanIn, optionalText, platformIn, text } from "./columns.ts";
+
+const kinds = z.enum([
+  "added",
+  "removed",
+  "invited again",
+  "unlinked",
+  "transferred",
+  "blocked",
+  "unblocked",
+  "refused",
+  "invite made",
+  "invite sent",
+  "invite used",
+  "code sent",
+  "code right",
+  "code wrong",
+]);
+export type LinkEventKind = z.infer<typeof kinds>;
+
+export interface LinkEvent {
+  readonly event: LinkEventKind;
+  /** Undefined where it is about a fan alone. */
+  readonly platform?: Platform | undefined;
+  readonly account?: DiscordUserId | Mxid | undefined;
+  readonly fan?: FanId | undefined;
+  /** A few words for the operator, such as who or what caused it. */
+  readonly detail?: string;
+}
+export interface RecordedLinkEvent extends LinkEvent {
+  readonly atMs: number;
+  readonly detail: string;
+}
+
+/** Records one event. */
+export function saveLinkEvent(sql: Sql, { event, platform, account, fan, detail }: LinkEvent, nowMs: number) {
+  sql.run(
+    "INSERT INTO link_events (at_ms, event, platform, account, fan, detail) VALUES (?, ?, ?, ?, ?, ?)",
+    [nowMs, event, platform ?? null, account ?? null, fan ?? null, detail ?? ""],
+  );
+}
+
+/** The newest `limit` events, newest first: all, or those that name one account or one fan. */
+export function loadLinkEvents(
+  sql: Sql,
+  limit: number,
+  of?: DiscordUserId | Mxid | FanId,
+): readonly RecordedLinkEvent[] {
+  return sql
+    .all("SELECT * FROM link_events WHERE ?1 IS NULL OR account = ?1 OR fan = ?1 ORDER BY id DESC LIMIT ?2", [
+      of ?? null,
+      limit,
+    ])
+    .map(eventIn);
+}
+
+const eventIn = (row: Row): RecordedLinkEvent => ({
+  atMs: integer(row, "at_ms"),
+  event: kinds.parse(row["event"]),
+  platform: row["platform"] === null ? undefined : platformIn(row),
+  account: optionalText(row, "account") === undefined ? undefined : linkedAccountIn(row),
+  fan: optionalFanIn(row),
+  detail: text(row, "detail"),
+});

@@ -1,0 +1,96 @@
+/** Personal links that the creator hands out: each works once. */
+import { z } from "zod";
+import type { Row, Sql } from "../db.ts";
+import type { FanId } from "../ids.ts";
+import { fanIn, integer, optionalInteger, text } from "./columns.ts";
+import { saveLinkEvent } from "./link-events.ts";
+
+const sentStates = z.enum(["sending", "sent", "refused", "failed"]);
+/**
+ * How the message that carries a link stands. sending: written down before it is sent, so that nobody is written to
+ * twice · refused: this fan takes no messages · failed: it surely did not go out.
+ */
+export type SentState = z.infer<typeof sentStates>;
+
+export interface Invite {
+  /** Names the link among all others; not a secret by itself, since the link is signed. */
+  readonly nonce: string;
+  readonly fan: FanId;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly usedAtMs: number | undefined;
+  /** Undefined: it was printed, for the creator to hand out. */
+  readonly sent: SentState | undefined;
+}
+
+/** Keeps a link that is about to be printed or (with `sent`) sent. */
+export function saveInvite(
+  sql: Sql,
+  invite: {
+    readonly nonce: string;
+    readonly fan: FanId;
+    readonly expiresAtMs: number;
+    readonly sent?: SentState | undefined;
+  },
+  nowMs: number,
+): void {
+  const { nonce, fan, expiresAtMs, sent } = invite;
+  sql.run(
+    "INSERT INTO link_invites (nonce, fan, created_at_ms, expires_at_ms, sent) VALUES (?, ?, ?, ?, ?)",
+    [nonce, fan, nowMs, expiresAtMs, sent ?? null],
+  );
+  saveLinkEvent(
+    sql,
+    { event: "invite made", fan, detail: sent === undefined ? "printed" : "to send" },
+    nowMs,
+  );
+}
+
+/** The link of this nonce; undefined where there is none. */
+export function loadInvite(sql: Sql, nonce: string): Invite | undefined {
+  const row = sql.get("SELECT * FROM link_invites WHERE nonce = ?", [nonce]);
+  return row && inviteIn(row);
+}
+
+const inviteIn = (row: Row): Invite => ({
+  nonce: text(row, "nonce"),
+  fan: fanIn(row),
+  createdAtMs: integer(row, "created_at_ms"),
+  expiresAtMs: integer(row, "expires_at_ms"),
+  usedAtMs: optionalInteger(row, "used_at_ms"),
+  sent: sentStates.nullable().parse(row["sent"]) ?? undefined,
+});
+
+/** Uses a link up. False: there is none, or it has expired or was used before, and nothing changed. */
+export function useInvite(sql: Sql, nonce: string, nowMs: number): boolean {
+  const invite = loadInvite(sql, nonce);
+  if (invite === undefined || invite.usedAtMs !== undefined || invite.expiresAtMs <= nowMs) return false;
+  sql.run("UPDATE link_invites SET used_at_ms = ? WHERE nonce = ?", [nowMs, nonce]);
+  saveLinkEvent(sql, { event: "invite used", fan: invite.fan }, nowMs);
+  return true;
+}
+
+/** Notes how the message that carries a link stands now. */
+export function saveInviteSent(sql: Sql, nonce: string, sent: SentState, nowMs: number): void {
+  sql.run("UPDATE link_invites SET sent = ? WHERE nonce = ?", [sent, nonce]);
+  const fan = loadInvite(sql, nonce)?.fan;
+  if (sent === "sent") saveLinkEvent(sql, { event: "invite sent", fan }, nowMs);
+}
+
+/** Who was sent a link that has not expired, perhaps or in vain; only those whose message surely got lost are left out. */
+export function loadInvitedFans(sql: Sql, nowMs: number): ReadonlySet<FanId> {
+  const rows = sql.all(
+    "SELECT fan FROM link_invites WHERE sent IS NOT NULL AND sent <> 'failed' AND expires_at_ms > ?",
+    [nowMs],
+  );
+  return new Set(rows.map(fanIn));
+}
+
+/** How many links went out in messages since then, counting those of which it is not known whether they did. */
+export function countMessagedSince(sql: Sql, sinceMs: number): number {
+  const row = sql.get(
+    "SELECT count(*) AS invites FROM link_invites WHERE sent IN ('sending', 'sent') AND created_at_ms > ?",
+    [sinceMs],
+  );
+  return row === undefined ? 0 : integer(row, "invites");
+}
