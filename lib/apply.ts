@@ -51,12 +51,14 @@ export async function apply(application: Application): Promise<Applied> {
   const breaker = createBreaker(application.signal);
   const journal = createJournal(application);
   const claimed: Outcome[] = [];
+  let unproved = 0;
   try {
     for await (const outcome of target.perform(pull(application, breaker, journal))) {
       breaker.note(outcome);
-      if (outcome.result === "done" && target.verify !== undefined) claimed.push(outcome);
+      if (outcome.result === "done") claimed.push(outcome);
+      if (awaitsVerification(outcome, target)) unproved += 1;
       else await journal.add(outcome);
-      progress(`${target.name}: changes`, claimed.length + journal.outcomes.length, steps.length);
+      progress(`${target.name}: changes`, unproved + journal.count(), steps.length);
     }
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
@@ -64,28 +66,40 @@ export async function apply(application: Application): Promise<Applied> {
     breaker.end(`${error.message} ${error.remedy}`);
   } finally {
     // Also of a run that ended early: what was done was done.
+    await journal.flush();
     for (const outcome of await readAgain(claimed, application)) await journal.add(outcome);
     await journal.flush();
   }
-  return { outcomes: journal.outcomes, brokenOff: breaker.reason() };
+  return { outcomes: journal.outcomes(), brokenOff: breaker.reason() };
 }
 
-/** What the platform says was done, as it shows when read again: a change that it swallowed has failed. */
+/**
+ * Whether a step is done only once it was read again. A removal without outcome is read by the next run, and nobody is
+ * harmed. A grant is ours from the moment it is given: were it on record only later, whoever left or lost it to a
+ * moderator meanwhile would seem never to have had it, and get it again.
+ */
+const awaitsVerification = ({ result, step }: Outcome, target: Target): boolean =>
+  result === "done" && step.verb !== "grant" && target.verify !== undefined;
+
+/**
+ * What the platform says was done, as it shows when read again: the removals, and of the grants, which are on record
+ * already, those that it swallowed. A change that it swallowed has failed.
+ */
 async function readAgain(
   claimed: readonly Outcome[],
   { target, log }: Application,
 ): Promise<readonly Outcome[]> {
-  if (claimed.length === 0 || target.verify === undefined) return claimed;
+  if (claimed.length === 0 || target.verify === undefined) return [];
   const lost = await target.verify(claimed.map(({ step }) => step)).catch((error: unknown) => {
     if (!(error instanceof OperatorError)) throw error;
     log.warn(`What was done could not be read again. ${error.message}`);
     return new Map<Step, string>();
   });
-  return claimed.map((outcome) => {
-    const sentence = lost.get(outcome.step);
-    return sentence === undefined
-      ? outcome
-      : { step: outcome.step, result: "failed", blame: "service", sentence };
+  return claimed.flatMap((outcome): readonly Outcome[] => {
+    const { step } = outcome;
+    const sentence = lost.get(step);
+    if (sentence !== undefined) return [{ step, result: "failed", blame: "service", sentence }];
+    return awaitsVerification(outcome, target) ? [outcome] : [];
   });
 }
 
@@ -151,14 +165,16 @@ function createBreaker(signal: AbortSignal): Breaker {
 // ---- Outcomes on their way to the disk ----------------------------------------------------------------------------
 
 interface Journal {
-  readonly outcomes: readonly Outcome[];
+  /** One for each step: the last. */
+  outcomes(): readonly Outcome[];
+  count(): number;
   add(outcome: Outcome): Promise<void>;
   flush(): Promise<void>;
 }
 
 /** Outcomes are gathered for a second or fifty steps, since each write stores the whole database. */
 function createJournal({ save, now }: Pick<Application, "save" | "now">): Journal {
-  const outcomes: Outcome[] = [];
+  const outcomes = new Map<Step, Outcome>();
   let unsaved: Outcome[] = [];
   let savedAtMs = now();
 
@@ -176,9 +192,10 @@ function createJournal({ save, now }: Pick<Application, "save" | "now">): Journa
   }
 
   return {
-    outcomes,
+    outcomes: () => [...outcomes.values()],
+    count: () => outcomes.size,
     async add(outcome) {
-      outcomes.push(outcome);
+      outcomes.set(outcome.step, outcome);
       unsaved.push(outcome);
       if (unsaved.length >= flushEverySteps || now() - savedAtMs >= flushEveryMs) await flush();
     },

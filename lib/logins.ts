@@ -13,8 +13,11 @@ export interface Login {
 export interface Logins {
   accounts(): Promise<ReadonlySet<DiscordUserId>>;
   load(account: DiscordUserId): Promise<Login | undefined>;
-  /** Once this resolves, it survives a power cut. */
-  save(account: DiscordUserId, login: Login): Promise<void>;
+  /**
+   * Puts a renewed login in the place of the old one. False, with nothing stored: the old one is not kept any more, since
+   * the link was cut or the fan gave another login. Once it resolves to true, it survives a power cut.
+   */
+  replace(account: DiscordUserId, old: Login, renewed: Login): Promise<boolean>;
   /** Forgets these, save where a newer one has taken their place meanwhile. */
   drop(logins: ReadonlyMap<DiscordUserId, Login>): Promise<void>;
 }

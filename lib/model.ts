@@ -100,13 +100,13 @@ export type Want = ReadonlyMap<Place, ReadonlyMap<Account, Wish>>;
 
 /**
  * How an account stands in a place.
- * out: may be granted · absent: not in the guild (joinable: they gave us the login to bring them in) · left: went or
- * declined by choice · removed: a person took it out · unknown: could not be read. An account that is missing in
- * `members` is out.
+ * out: may be granted · absent: not in the guild (joinable: they gave us the login to bring them in; kicked:
+ * a person threw them out, which is asked after where they are joinable) · left: went or declined by choice · removed: a
+ * person took it out · unknown: could not be read. An account that is missing in `members` is out.
  */
 export type Standing =
   | { readonly is: "in" | "invited"; readonly untouchable?: string }
-  | { readonly is: "absent"; readonly joinable?: true }
+  | { readonly is: "absent"; readonly joinable?: true; readonly kicked?: true }
   | { readonly is: "out" | "knocking" | "banned" | "left" | "removed" }
   | { readonly is: "unknown"; readonly because: string };
 
@@ -197,7 +197,7 @@ export interface PlaceMemory {
   readonly grants: ReadonlyMap<Account, Grant>;
   readonly departures: ReadonlyMap<Account, Departure>;
   /** Linked accounts that were ever seen on the Discord server: of the whole target, not of this place alone. */
-  readonly seen: ReadonlySet<Account>;
+  readonly arrivals: ReadonlySet<Account>;
   readonly refusals: ReadonlyMap<Account, Refusal>;
   /** Since when an account of ours is not entitled; cleared by a yes. */
   readonly lapsedSinceMs: ReadonlyMap<Account, number>;
@@ -279,7 +279,7 @@ export interface Observations {
   /** Departed by choice, and here again by themselves (or let in again by a person). */
   readonly returned: readonly Account[];
   /** Linked accounts seen on the Discord server for the first time. */
-  readonly seen: readonly Account[];
+  readonly arrivals: readonly Account[];
   /** Departed, and not entitled any more: the next entitlement invites again. */
   readonly departureEnded: readonly Account[];
   readonly lapsed: readonly Account[];

@@ -19,16 +19,18 @@ export type Outcome =
 /** A platform that holds places. */
 export interface Target {
   readonly name: TargetName;
-  /** Config that asks for another verb is refused at load. */
+  /** Config that asks for another verb is refused at load: whether an OnExpiry may be used follows from this. */
   readonly supports: ReadonlySet<Verb>;
   /**
-   * Whether an OnExpiry may be used follows from `supports`. Reads the places whole; `linked` are the accounts of which a
-   * standing is needed, `onRecord` those who are ours in a place as far as the journal knows.
+   * Reads the places whole; `linked` are the accounts of which a standing is needed, `onRecord` those who are ours in a
+   * place as far as the journal knows. `unsettled` are those whose grant has no outcome, with the time (ms) at which it was
+   * planned: that they are without it is no wonder, but a person may have taken it from them since.
    */
   read(
     places: readonly Place[],
     linked: ReadonlySet<Account>,
     onRecord?: ReadonlyMap<Place, ReadonlySet<Account>>,
+    unsettled?: ReadonlyMap<Place, ReadonlyMap<Account, number>>,
   ): Promise<ReadonlyMap<Place, PlaceState>>;
   /** What the operator should know of the platform as a whole, by the last reading: a sentence each, with its remedy. */
   warnings?(): readonly string[];

@@ -250,7 +250,7 @@ describe("how it stands with a role", () => {
     saveGrant(sql, seat, { origin: "granted", fans: [ana], basis: ["subscription"] }, nowMs - 9 * dayMs);
   };
   const observed = (sql: Sql, seen: object) => {
-    const nobody = { adopt: [], found: [], gone: [], basis: [], departed: [], returned: [], seen: [] };
+    const nobody = { adopt: [], found: [], gone: [], basis: [], departed: [], returned: [], arrivals: [] };
     const lapses = { departureEnded: [], lapsed: [], entitledAgain: [] };
     saveObservations(sql, "discord", { placeId, ...nobody, ...lapses, ...seen }, nowMs - dayMs);
   };

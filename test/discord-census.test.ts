@@ -187,15 +187,47 @@ describe("a list that shows none of the holders on record", () => {
     return { vipState, goldState };
   };
 
-  test("is not believed of that role where they are three, and they are not asked for", async (t) => {
-    const discord = await serverWithRecord(t, 3);
+  const firstThree = [0, 1, 2].map(userIdAt);
+
+  test("is not believed of that role where they are three or more, and a look at three does not bear it out", async (t) => {
+    const discord = await serverWithRecord(t, 5);
     withoutRolesInLists(discord);
-    const { vipState, goldState } = await readWithRecord(discord, [[place, 3]]);
+    const { vipState, goldState } = await readWithRecord(discord, [[place, 5]]);
     const { because, remedy } = unreadable(vipState);
-    assert.equal(because, 'Discord\'s list shows none of the 3 who hold the role "VIP" on record.');
-    assert.match(remedy, new RegExp(`npm run sync-discord -- --take-back ${vip}, and put it in again`));
+    assert.equal(
+      because,
+      'Discord\'s list shows none of the 5 who hold the role "VIP" on record, and a look at 3 of them did not bear that out.',
+    );
+    assert.doesNotMatch(remedy, /take-back/);
     assert.deepEqual(readable(goldState).members.get(account(0)), { is: "out" });
-    assert.deepEqual(singles(discord), []);
+    assert.deepEqual(singles(discord), firstThree);
+  });
+
+  test("nor where the look at them fails", async (t) => {
+    const discord = await serverWithRecord(t, 0);
+    discord.faults.push({
+      path: new RegExp(`/members/${userIdAt(2)}$`),
+      fault: { kind: "answer", reply: { status: 400, body: { message: "No", code: 0 } } },
+    });
+    const { vipState } = await readWithRecord(discord, [[place, 3]]);
+    assert.match(unreadable(vipState).because, /did not bear that out/);
+  });
+
+  test("is believed where they are three or more who, looked at one by one, have lost it or left", async (t) => {
+    const discord = await serverWithRecord(t, 0);
+    discord.world.members.delete(userIdAt(0));
+    const { vipState } = await readWithRecord(discord, [[place, 3]]);
+    assert.deepEqual(
+      [0, 1, 2].map((index) => readable(vipState).members.get(account(index))?.is),
+      ["absent", "out", "out"],
+    );
+  });
+
+  test("is asked of those first whom the list shows at all", async (t) => {
+    const discord = await serverWithRecord(t, 0);
+    for (const index of [0, 1]) discord.world.members.delete(userIdAt(index));
+    await readWithRecord(discord, [[place, 5]]);
+    assert.deepEqual(singles(discord), [2, 3, 4].map(userIdAt));
   });
 
   test("is believed where it shows one of them", async (t) => {
@@ -206,15 +238,16 @@ describe("a list that shows none of the holders on record", () => {
     assert.deepEqual(singles(discord), []);
   });
 
-  test("is believed where Discord counts nobody either, and not where it still counts some", async (t) => {
-    const discord = await serverWithRecord(t, 0);
+  test("is believed, of three or more, where Discord counts hardly any either, and not where it counts more", async (t) => {
+    const discord = await serverWithRecord(t, 2);
     discord.world.features.memberCounts = true;
+    withoutRolesInLists(discord);
     const { vipState } = await readWithRecord(discord, [[place, 3]]);
     assert.deepEqual(readable(vipState).members.get(account(0)), { is: "out" });
-    give(discord, 0);
-    withoutRolesInLists(discord);
+    give(discord, 2);
     const { vipState: doubted } = await readWithRecord(discord, [[place, 3]]);
-    assert.match(unreadable(doubted).because, /shows none of the 3/);
+    assert.match(unreadable(doubted).because, /counts 3 holders .* listed 0/);
+    assert.deepEqual(singles(discord), []);
   });
 
   test("is put right where they are two, by a look at each", async (t) => {

@@ -1,16 +1,27 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PermissionFlagsBits, RESTJSONErrorCodes as codes } from "discord-api-types/v10";
+import pino from "pino";
 import { PlatformError } from "../lib/errors.ts";
+import type { Logins } from "../lib/logins.ts";
 import type { Outcome } from "../lib/target.ts";
 import { joining, memberPath, refusal, resultsOf, serverWithLogins as start } from "./discord-logins.ts";
 import { withdrawLogins } from "./sandbox/discord-logins.ts";
+import {
+  addModerator,
+  addOtherBot,
+  kickByHand,
+  leave,
+  moderatorId,
+  otherBotId,
+} from "./sandbox/discord-people.ts";
 import {
   account,
   bothPlaces,
   gold,
   type OpenOptions,
   placeOf,
+  range,
   readable,
   stepOf,
   vip,
@@ -33,6 +44,79 @@ test("who gave a login and is not there can be brought in; looking asks for no l
   assert.deepEqual(await read({ autoJoin: { enabled: false, roles: [] } }), [absent, absent]);
   assert.deepEqual(await read({ oauth: undefined }), [absent, absent]);
   assert.deepEqual(sent(), []);
+});
+
+describe("who may be brought in", { concurrency: true }, () => {
+  /** Fans who are gone, each in another way, of whom all but the last gave a login. */
+  const startGone = async (t: Parameters<typeof start>[0]) => {
+    const { discord, world, open, giveLogin } = await start(t);
+    addModerator(world);
+    addOtherBot(world);
+    for (const index of range(5)) addMember(world, { id: userIdAt(index) });
+    for (const [index, by] of [moderatorId, otherBotId, world.bot.id].entries())
+      kickByHand(world, { by, to: userIdAt(index) });
+    leave(world, userIdAt(3));
+    kickByHand(world, { by: moderatorId, to: userIdAt(4) });
+    for (const index of range(4)) await giveLogin(index);
+    const read = async (count = 5) => {
+      const target = open();
+      const [state] = (await target.read(bothPlaces, new Set(range(count).map(account)))).values();
+      assert.ok(state !== undefined);
+      const { members } = readable(state);
+      const standings = range(count).map((index) => {
+        const standing = members.get(account(index));
+        return standing?.is === "absent" ? Object.keys(standing).at(-1) : standing?.is;
+      });
+      return { standings, warnings: target.warnings?.() ?? [] };
+    };
+    const asked = () => discord.requests.filter(({ path }) => path.endsWith("/audit-logs"));
+    return { discord, world, giveLogin, read, asked };
+  };
+
+  test("was not thrown out by a person, nor by another bot; the log is asked for nobody else", async (t) => {
+    const { read, asked } = await startGone(t);
+    const { standings } = await read();
+    assert.deepEqual(standings, ["kicked", "kicked", "joinable", "joinable", "is"]);
+    assert.deepEqual(
+      asked().map(({ query }) => Object.fromEntries(query)),
+      range(4).map((index) => ({ action_type: "20", limit: "100", target_id: userIdAt(index) })),
+    );
+  });
+
+  test("is judged by the newest kick", async (t) => {
+    const { world, read } = await startGone(t);
+    for (const [index, by] of [world.bot.id, moderatorId].entries()) {
+      addMember(world, { id: userIdAt(index) });
+      kickByHand(world, { by, to: userIdAt(index) });
+    }
+    assert.deepEqual((await read(2)).standings, ["joinable", "kicked"]);
+  });
+
+  test("is looked for in the pages of all kicks, where many are gone", async (t) => {
+    const { giveLogin, read, asked } = await startGone(t);
+    for (const index of range(30).slice(4)) await giveLogin(index);
+    const { standings } = await read(30);
+    assert.deepEqual(standings.slice(0, 6), [
+      ...["kicked", "kicked", "joinable", "joinable"],
+      ...["kicked", "joinable"],
+    ]);
+    assert.equal(asked().length, 1);
+  });
+
+  test("is unknown where the log does not tell for the moment", async (t) => {
+    const { discord, read } = await startGone(t);
+    discord.faults.push({ path: /\/audit-logs$/, times: 1, fault: refusal(400, 130_000) });
+    assert.deepEqual((await read()).standings, ["unknown", "kicked", "joinable", "joinable", "is"]);
+  });
+
+  test("is everybody where Discord refuses the log, which is asked once, and one warning", async (t) => {
+    const { discord, read, asked } = await startGone(t);
+    discord.faults.push({ path: /\/audit-logs$/, fault: refusal(403, codes.MissingPermissions) });
+    const { standings, warnings } = await read();
+    assert.deepEqual(standings, [...range(4).map(() => "joinable"), "is"]);
+    assert.equal(asked().length, 1);
+    assert.match(warnings.join(), /View Audit Log/);
+  });
 });
 
 describe("bringing a fan in", { concurrency: true }, () => {
@@ -176,6 +260,40 @@ describe("a login", { concurrency: true }, () => {
     assert.equal(await logins.load(account(0)), undefined);
   });
 
+  /** Logins of which a renewed one is about to be stored when something else happens. */
+  const whileRenewing = (logins: Logins, happens: () => Promise<unknown>): Logins => ({
+    ...logins,
+    async replace(account, old, renewed) {
+      await happens();
+      return logins.replace(account, old, renewed);
+    },
+  });
+
+  test("of a link that is cut while it is renewed does not come back, brings nobody in, and ends", async (t) => {
+    const { world, logins, open, perform, giveLogin, cutLink, sent } = await start(t);
+    await giveLogin(0, { lastsMs: -1 });
+    const target = open({ logins: whileRenewing(logins, () => cutLink(0)) });
+    assert.deepEqual(resultsOf(await perform([joining(account(0))], target)), ["dropped"]);
+    assert.deepEqual(sent(), ["POST token", "POST revoke"]);
+    assert.equal(world.members.has(userIdAt(0)), false);
+    assert.equal((await logins.accounts()).size, 0);
+    assert.equal(world.logins.size, 0);
+  });
+
+  test("that the fan gives anew while the old one is renewed is the one that is used", async (t) => {
+    const { discord, world, logins, open, perform, giveLogin } = await start(t);
+    await giveLogin(0, { lastsMs: -1 });
+    const given: string[] = [];
+    const relink = async () => {
+      given.push((await giveLogin(0)).accessToken);
+    };
+    const target = open({ logins: whileRenewing(logins, relink) });
+    assert.deepEqual(resultsOf(await perform([joining(account(0))], target)), ["done"]);
+    assert.ok(world.members.has(userIdAt(0)));
+    const [put] = writes(discord).filter(({ path }) => memberPath.test(path));
+    assert.deepEqual(put?.json, { access_token: given[0], roles: [vip] });
+  });
+
   test("that is gone when its turn comes drops the step", async (t) => {
     const { perform, sent } = await start(t);
     assert.deepEqual(resultsOf(await perform([joining(account(0))])), ["dropped"]);
@@ -238,9 +356,48 @@ describe("a login that has served", { concurrency: true }, () => {
     const it = await start(t);
     for (const index of [0, 1]) await it.giveLogin(index);
     addMember(it.world, { id: userIdAt(0) });
-    await readAndPerform(it, { autoJoin: { enabled: false, roles: [] } });
+    await readAndPerform(it, {});
     assert.deepEqual(await it.logins.accounts(), new Set([account(1)]));
     assert.deepEqual(it.sent(), ["POST revoke"]);
+  });
+
+  for (const onExpiry of ["revoke", "evict"] as const) {
+    test(`or will not serve, since auto-join is off, ends (${onExpiry})`, async (t) => {
+      const it = await start(t);
+      for (const index of [0, 1]) await it.giveLogin(index);
+      const autoJoin = { enabled: false, roles: [] };
+      await readAndPerform(it, { autoJoin, places: [placeOf(vip, onExpiry), placeOf(gold)] });
+      assert.equal((await it.logins.accounts()).size, 0);
+      assert.equal(it.world.logins.size, 0);
+    });
+  }
+
+  test("or will not serve, since the config names no application any more, is forgotten with a word", async (t) => {
+    const it = await start(t);
+    for (const index of [0, 1]) await it.giveLogin(index);
+    const said: string[] = [];
+    const log = pino({ level: "warn" }, { write: (line) => said.push(line) });
+    const target = it.open({ oauth: undefined, log });
+    await it.perform([], target);
+    await it.perform([], target);
+    assert.equal((await it.logins.accounts()).size, 0);
+    assert.deepEqual(it.sent(), []);
+    assert.equal(said.length, 1);
+    assert.match(said[0] ?? "", /The logins of 2 fans were forgotten/);
+  });
+
+  test("or will not serve, since the fan is banned, ends even where a place may throw its members out", async (t) => {
+    const it = await start(t);
+    for (const index of [0, 1]) await it.giveLogin(index);
+    const path = new RegExp(`/members/${userIdAt(0)}$`);
+    it.discord.faults.push({ path, fault: refusal(403, codes.UserBannedFromThisGuild) });
+    const target = it.open({ places: [placeOf(vip, "evict")] });
+    await it.perform([joining(account(0)), joining(account(1))], target);
+    assert.deepEqual(await it.logins.accounts(), new Set([account(1)]));
+    assert.deepEqual(
+      [...it.world.logins].map((login) => login.account),
+      [userIdAt(1)],
+    );
   });
 
   test("stays where a place may throw its members out again", async (t) => {
@@ -275,7 +432,8 @@ describe("a login that has served", { concurrency: true }, () => {
 
 describe("what stands in the way", { concurrency: true }, () => {
   for (const [name, code, isKept] of [
-    ["a ban", codes.UserBannedFromThisGuild, true],
+    ["an account that is not verified", codes.VerifyYourAccount, true],
+    ["a ban", codes.UserBannedFromThisGuild, false],
     ["as many servers as Discord allows", codes.MaximumNumberOfGuildsReached, true],
     ["a bot without the permission", codes.MissingPermissions, true],
     ["a login that does not allow joining", codes.MissingRequiredOAuth2Scope, false],
@@ -291,6 +449,16 @@ describe("what stands in the way", { concurrency: true }, () => {
       assert.equal((await logins.accounts()).has(account(0)), isKept);
     });
   }
+
+  test("an odd refusal of one fan keeps no other out", async (t) => {
+    const { discord, world, perform, giveLogin } = await start(t);
+    for (const index of [0, 1]) await giveLogin(index);
+    const path = new RegExp(`/members/${userIdAt(0)}$`);
+    discord.faults.push({ path, fault: refusal(403, 99_999) });
+    const outcomes = await perform([joining(account(0)), joining(account(1))]);
+    assert.deepEqual(resultsOf(outcomes).sort(), ["done", "refused"]);
+    assert.ok(world.members.has(userIdAt(1)));
+  });
 
   test("a bot that may not invite asks once, and gives roles to who is there", async (t) => {
     const { discord, world, open, perform, giveLogin, sent } = await start(t);

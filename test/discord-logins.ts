@@ -6,6 +6,8 @@ import { loginsIn } from "../lib/discord-logins.ts";
 import type { Account } from "../lib/ids.ts";
 import type { Login } from "../lib/logins.ts";
 import type { Step } from "../lib/model.ts";
+import { removeLink } from "../lib/store/links.ts";
+import { saveLogin } from "../lib/store/logins.ts";
 import type { Outcome } from "../lib/target.ts";
 import { temporaryFolder } from "./harness.ts";
 import { issueLogin, type LoginOptions } from "./sandbox/discord-logins.ts";
@@ -40,7 +42,8 @@ export async function serverWithLogins(test: Parameters<typeof serverWithFans>[0
   const discord = await serverWithFans(test, 0);
   const { world } = discord;
   const dataDir = temporaryFolder(test);
-  const logins = loginsIn(openDatabase(dataDir));
+  const database = openDatabase(dataDir);
+  const logins = loginsIn(database);
   const { id: clientId, clientSecret } = world.application;
   const oauth = { clientId, clientSecret, redirectUri: "", serverHost: "", serverPort: 0 };
   const open = (options: OpenOptions = {}) =>
@@ -53,12 +56,19 @@ export async function serverWithLogins(test: Parameters<typeof serverWithFans>[0
   const giveLogin = async (index: number, options: LoginOptions = {}): Promise<Login> => {
     const { accessToken, refreshToken, expiresAtMs, scopes } = issueLogin(world, userIdAt(index), options);
     const login = { accessToken, refreshToken, expiresAtMs, scopes };
-    await logins.save(account(index), login);
+    await database.write((sql) => {
+      saveLogin(sql, account(index), login, Date.now());
+    });
     return login;
   };
+  /** What cutting a link does with the login of the fan. */
+  const cutLink = (index: number): Promise<void> =>
+    database.write((sql) => {
+      removeLink(sql, { platform: "discord", account: account(index) }, "links remove", Date.now());
+    });
   /** The database as it lies on the disk. */
   const stored = () => readFileSync(join(dataDir, "fanvue-sync.db")).toString("latin1");
   /** What was sent that changes something: the method and the end of the path. */
   const sent = () => writes(discord).map(({ method, path }) => `${method} ${path.split("/").at(-1) ?? ""}`);
-  return { discord, world, logins, open, perform, giveLogin, stored, sent };
+  return { discord, world, logins, open, perform, giveLogin, cutLink, stored, sent };
 }

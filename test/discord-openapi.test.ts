@@ -50,7 +50,7 @@ function loginsOf({ world }: DiscordSandbox, accounts: readonly Account[]): Logi
   return {
     accounts: () => Promise.resolve(new Set([...logins.keys()].map(userIdOf))),
     load: (id) => Promise.resolve(logins.get(id)),
-    save: (id, login) => Promise.resolve(void logins.set(id, login)),
+    replace: (id, _, renewed) => Promise.resolve(logins.set(id, renewed).has(id)),
     drop: (gone) => {
       for (const id of gone.keys()) logins.delete(id);
       return Promise.resolve();

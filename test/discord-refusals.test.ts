@@ -83,16 +83,38 @@ const cases: readonly (Record<Act, Meaning> & { status: number; code: number; na
     ...allActs(["failed: place", /two-factor login; the bot's owner must turn it on/, "server"]),
   },
   {
+    ...{ status: 400, code: 30_019, name: "a full server" },
+    ...allActs(["failed: place", /^The server has as many members as Discord allows\.$/, "act"]),
+  },
+  {
+    ...{ status: 403, code: 40_002, name: "an unverified account" },
+    ...hindered(/has a Discord account that is not verified yet/),
+  },
+  {
+    ...{ status: 403, code: 40_006, name: "a feature that is off" },
+    ...allActs(["failed: service", /^Discord has switched this off for a while\.$/, "nothing"]),
+  },
+  {
+    ...{ status: 403, code: 40_333, name: "Cloudflare" },
+    ...allActs(["failed: service", /^Discord's shield held the request back\.$/, "nothing"]),
+  },
+  {
+    ...{ status: 400, code: 50_035, name: "a request that is not understood" },
+    ...allActs(["failed: member", /^Discord did not understand the request/, "nothing"]),
+  },
+  {
     ...{ status: 400, code: 130_000, name: "overload" },
     ...allActs(["failed: service", /^Discord is overloaded\.$/, "nothing"]),
   },
   {
     ...{ status: 403, code: 99_999, name: "a 403 that nobody knows yet" },
     ...allActs(["failed: place", /^Discord refused with status 403, code 99999\.$/, "act"]),
+    join: ["refused", /^may not be brought in, says Discord \(status 403, code 99999\)$/, "member"],
   },
   {
     ...{ status: 400, code: 99_999, name: "a refusal that nobody knows yet" },
     ...allActs(["failed: member", /^Discord refused with status 400, code 99999\.$/, "nothing"]),
+    join: ["refused", /^may not be brought in, says Discord \(status 400, code 99999\)$/, "member"],
   },
 ];
 

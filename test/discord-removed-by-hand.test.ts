@@ -95,6 +95,25 @@ describe("a role on record that somebody is without", () => {
     );
   });
 
+  test("is asked after also where no run knows how the grant went, for what was done since it was planned", async (t) => {
+    const fans = 25;
+    const discord = await serverWithHolders(t, fans);
+    for (const index of range(fans - 1)) takes(discord, moderator, index);
+    const target = openTarget(discord, places);
+    const readSince = async (sinceMs: number) => {
+      const unsettled = new Map(accounts(fans).map((it) => [it, sinceMs]));
+      const plan = new Map(
+        places.map((place) => [place, place === vipPlace ? unsettled : new Map<Account, number>()]),
+      );
+      const states = await target.read(places, new Set(accounts(fans)), new Map(), plan);
+      return standings(readable(stateOf(states, vipPlace)).members, fans);
+    };
+    const others = range(fans - 1);
+    const nowMs = discord.world.now();
+    assert.deepEqual(await readSince(nowMs), [...others.map(() => "removed"), "in"]);
+    assert.deepEqual(await readSince(nowMs + 3_600_000), [...others.map(() => "out"), "in"]);
+  });
+
   test("is judged by the newest entry that speaks of it", async (t) => {
     const discord = await serverWithHolders(t, 4);
     const { world } = discord;

@@ -68,7 +68,7 @@ const town = fc.record({
   cut: fc.subarray(names, { maxLength: 2 }),
   /** Not on the server, and whether they gave us leave to bring them in. */
   away: fc.dictionary(name, fc.boolean(), { maxKeys: 4 }),
-  seen: fc.subarray(names),
+  arrivals: fc.subarray(names),
   subscribersRead: fc.boolean(),
   listCount: fc.constantFrom("right", "wrong", "none"),
 });
@@ -128,7 +128,7 @@ function worldOf(drawn: Town): World {
   return {
     places: made.map(({ place }) => place),
     states: new Map(made.map(({ draft, place }) => [place, stateOf(place, draft, drawn.away)])),
-    memories: new Map(made.map(({ draft, place }) => [place, memoryOf(place, draft, drawn.seen)])),
+    memories: new Map(made.map(({ draft, place }) => [place, memoryOf(place, draft, drawn.arrivals)])),
     given: factsAndLinks(drawn),
   };
 }
@@ -170,7 +170,7 @@ function standingOf(is: Standing["is"], untouchable: boolean): Standing {
 function memoryOf(
   place: Place,
   { granted, applied, departed }: PlaceDraft,
-  seen: readonly string[],
+  arrivals: readonly string[],
 ): PlaceMemory {
   const hashes: Record<string, string | undefined> = { yes: rulesHash(place), otherwise: "other" };
   const grants = Object.entries(granted).map(([it, origin]) =>
@@ -186,7 +186,7 @@ function memoryOf(
         departureOf(accountOf(it), how, ended),
       ]),
     ),
-    seen: new Set(seen.map(accountOf)),
+    arrivals: new Set(arrivals.map(accountOf)),
     refusals: new Map(),
     lapsedSinceMs: new Map(),
     removedLastDay: new Set(),
@@ -267,14 +267,14 @@ function changeGrants(world: World, place: Place, change: (grants: Map<Account, 
 /** Comings and goings. */
 function remembered(
   memory: PlaceMemory,
-  { departed, returned, departureEnded, seen }: Observations,
+  { departed, returned, departureEnded, arrivals }: Observations,
 ): PlaceMemory {
   const departures = new Map(memory.departures);
   for (const account of returned) departures.delete(account);
   for (const { account, how } of departed) departures.set(account, departureOf(account, how, false));
   for (const account of departureEnded)
     departures.set(account, departureOf(account, departures.get(account)?.how ?? "left", true));
-  return { ...memory, departures, seen: new Set([...memory.seen, ...seen]) };
+  return { ...memory, departures, arrivals: new Set([...memory.arrivals, ...arrivals]) };
 }
 
 function changeStanding(world: World, place: Place, account: Account, standing: Standing): void {
@@ -374,23 +374,25 @@ test("nobody is given again what a person took, unless they ask or the entitleme
   );
 });
 
-test("whoever is brought in gave us leave, and did not leave while entitled to all that brings them in", () => {
+test("whoever is brought in gave us leave, and did not leave while entitled to anything that still is theirs", () => {
   fc.assert(
     fc.property(town, (drawn) => {
       const world = worldOf(drawn);
       const grants = planOf(world).steps.filter(({ verb }) => verb === "grant");
       const joins = grants.filter((step) => step.joins === true);
-      const isOpen = ({ place, account }: Step) => {
+      const want = wantOf(world);
+      const hasLeft = (place: Place, account: Account) => {
         const memory = world.memories.get(place);
         const departure = memory?.departures.get(account);
-        return departure === undefined
-          ? memory?.seen.has(account) === false
-          : departure.endedAtMs !== undefined;
+        if (departure === undefined) return memory?.arrivals.has(account) === true;
+        return departure.how === "left" && departure.endedAtMs === undefined;
       };
       for (const { place, account } of joins) {
         assert.deepEqual(standingIn(world, place, account), { is: "absent", joinable: true });
-        const reasons = joins.filter((step) => step.account === account && step.place.onlyOnJoin !== true);
-        assert.ok(reasons.some(isOpen));
+        const theirs = world.places.filter(
+          (it) => it.onlyOnJoin !== true && want.get(it)?.get(account)?.verdict.is === "yes",
+        );
+        assert.ok(theirs.length > 0 && !theirs.some((it) => hasLeft(it, account)));
       }
       for (const step of grants) assert.ok(step.place.onlyOnJoin !== true || step.joins === true);
     }),
@@ -604,7 +606,7 @@ function besieged(
     placeId: placeIdOf(place.id),
     grants: new Map([...ours].map((account) => [account, grantOf(place, account, [], "granted")])),
     departures: new Map(),
-    seen: new Set(),
+    arrivals: new Set(),
     refusals: new Map(),
     lapsedSinceMs: new Map(),
     removedLastDay,

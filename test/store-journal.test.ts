@@ -107,7 +107,7 @@ const nothing = {
   basis: [],
   departed: [],
   returned: [],
-  seen: [],
+  arrivals: [],
   departureEnded: [],
   lapsed: [],
   entitledAgain: [],
@@ -117,6 +117,27 @@ const states = (sql: Sql) =>
   sql.all("SELECT state, times FROM steps ORDER BY run_id, seq").map((row) => ({ ...row }));
 
 // ---- Grants -----------------------------------------------------------------------------------------------------
+
+test("a place that was never applied is known by its configured id, but for a room, which may go by an alias", async (t) => {
+  await inDatabase(t, (sql) => {
+    run(sql, [step("grant", ana)]);
+    const unread = (target: "discord" | "matrix") =>
+      loadPlaceMemory(sql, target, undefined, vip, nowMs).grants.size;
+    assert.deepEqual([unread("discord"), unread("matrix")], [1, 0]);
+    assert.equal(loadPlaceMemory(sql, "discord", undefined, vip, nowMs).placeId, undefined, "never applied");
+  });
+});
+
+test("a grant that did not stick has failed, but stays on record: the next run asks who took it", async (t) => {
+  await inDatabase(t, (sql) => {
+    const runId = start(sql, [step("grant", ana)]);
+    saveOutcomes(sql, runId, [done(step("grant", ana))], nowMs);
+    saveOutcomes(sql, runId, [failed("service")(step("grant", ana))], nowMs + 1);
+    assert.equal(memory(sql).grants.get(ana)?.settled, true);
+    assert.deepEqual(states(sql), [{ state: "failed", times: 1 }]);
+    assert.deepEqual(loadOpenSteps(sql, "discord"), []);
+  });
+});
 
 test("a planned grant is ours before its outcome, and settled by it", async (t) => {
   await inDatabase(t, (sql) => {
@@ -375,16 +396,16 @@ const seen = (sql: Sql) => [...loadArrivals(sql, "discord")].sort();
 
 test("who was seen on the server or got a role there was there, whatever the place", async (t) => {
   await inDatabase(t, (sql) => {
-    saveObservations(sql, "discord", { ...nothing, placeId: vip, seen: [ana] }, nowMs);
-    saveObservations(sql, "discord", { ...nothing, placeId: gold, seen: [ana] }, nowMs + 1);
+    saveObservations(sql, "discord", { ...nothing, placeId: vip, arrivals: [ana] }, nowMs);
+    saveObservations(sql, "discord", { ...nothing, placeId: gold, arrivals: [ana] }, nowMs + 1);
     run(sql, [step("grant", bo, gold)]);
     run(sql, [step("grant", cy)], nowMs, refused);
     assert.deepEqual(seen(sql), [ana, bo]);
-    assert.deepEqual([...memory(sql).seen].sort(), [ana, bo]);
-    assert.deepEqual([...loadPlaceMemory(sql, "discord", undefined, "never applied", nowMs).seen].sort(), [
-      ana,
-      bo,
-    ]);
+    assert.deepEqual([...memory(sql).arrivals].sort(), [ana, bo]);
+    assert.deepEqual(
+      [...loadPlaceMemory(sql, "discord", undefined, "never applied", nowMs).arrivals].sort(),
+      [ana, bo],
+    );
     assert.deepEqual([...loadArrivals(sql, "matrix")], []);
   });
 });

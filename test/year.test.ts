@@ -167,7 +167,7 @@ class Role {
       placeId: placeIdOf(of.id),
       grants: this.grants,
       departures: new Map(),
-      seen: new Set(),
+      arrivals: new Set(),
       refusals: new Map(),
       lapsedSinceMs: new Map(),
       removedLastDay: new Set(this.#losses.map((loss) => loss.account)),

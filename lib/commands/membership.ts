@@ -1,8 +1,8 @@
 /** What a member's own membership comes to: pure judgement over what is on record of them. */
+import { dayMs } from "../durations.ts";
 import type { Facts } from "../facts.ts";
 import type { DiscordUserId, FanId, Mxid } from "../ids.ts";
 import type { Link, Place, Verdict } from "../model.ts";
-import { dayMs } from "../plan/take.ts";
 import { anyOf, evaluate } from "../rules.ts";
 import type { AccountInPlace } from "../store/account.ts";
 import { type ResolvedLinks, verdictOfLinks } from "../want.ts";

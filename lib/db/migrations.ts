@@ -303,8 +303,8 @@ const linkPages = `
 -- What people call a place, as last read.
 ALTER TABLE places ADD COLUMN name TEXT;
 
--- Who cut a link: a fan may take back what they cut themselves, not what the operator cut. And an account of NULL now
--- blocks the fan altogether. SQLite cannot drop a NOT NULL in place.
+-- Who cut a link: a fan may take back what they cut themselves, not what the operator cut. Each cause stands by itself, so
+-- that lifting one leaves the others. And an account of NULL now blocks the fan altogether. SQLite cannot drop a NOT NULL in place.
 CREATE TABLE all_blocks (
   platform TEXT CHECK (platform IN ('discord', 'matrix')),
   account TEXT,
@@ -318,7 +318,8 @@ CREATE TABLE all_blocks (
 INSERT INTO all_blocks SELECT platform, account, fan, reason, 'operator', created_at_ms FROM blocks;
 DROP TABLE blocks;
 ALTER TABLE all_blocks RENAME TO blocks;
-CREATE UNIQUE INDEX blocks_by_pair ON blocks (coalesce(platform, ''), coalesce(account, ''), coalesce(fan, ''));
+CREATE UNIQUE INDEX blocks_by_pair ON blocks
+  (coalesce(platform, ''), coalesce(account, ''), coalesce(fan, ''), cause);
 
 -- More kinds of events than before; SQLite cannot widen a CHECK in place.
 CREATE TABLE all_link_events (
@@ -334,6 +335,7 @@ CREATE TABLE all_link_events (
 INSERT INTO all_link_events SELECT id, at_ms, event, platform, account, fan, detail FROM link_events;
 DROP TABLE link_events;
 ALTER TABLE all_link_events RENAME TO link_events;
+CREATE INDEX link_events_by_fan ON link_events (fan, at_ms);
 
 -- Codes that were sent to prove an account. hash: keyed, the code itself is nowhere. kind fanvue: to the inbox of fan ·
 -- matrix: to account, asked for by fan. fan is NULL where nobody has the handle that was typed.

@@ -1,18 +1,22 @@
 /**
- * Who took a role from those who have it on record: the server's audit log tells for 45 days.
+ * Who took a role from those who have it on record, and who threw out whoever is gone: the server's audit log tells for
+ * 45 days.
  * https://discord.com/developers/docs/resources/audit-log
  */
 import { AuditLogEvent, Routes } from "discord-api-types/v10";
 import type { DiscordUserId } from "../ids.ts";
-import { type Fetched, fetchShaped, reasonOf } from "./fetch.ts";
+import { type Fetched, fetchShaped, maxFailuresInRow, reasonOf } from "./fetch.ts";
 import type { Guild } from "./guild.ts";
 import type { DiscordRest } from "./rest.ts";
 import { auditLogShape, type AuditLog } from "./shapes.ts";
 
-/** A member who is without a role that is theirs on record. */
+/** A member who is without a role that is theirs on record, or somebody who is not on the server. */
 export interface Loss {
-  readonly roleId: string;
+  /** Undefined: the whole server. */
+  readonly roleId: string | undefined;
   readonly account: DiscordUserId;
+  /** Of a grant without outcome, when it was planned: what a person did before that was not done to it. */
+  readonly sinceMs?: number;
 }
 
 export type Cause =
@@ -26,21 +30,39 @@ export type Cause =
 /** What the log says of each loss, or that the bot may not read it. */
 export type Causes = ReadonlyMap<Loss, Cause> | "forbidden";
 
-const roleUpdate: number = AuditLogEvent.MemberRoleUpdate;
+/** The kind of entry that tells of a loss. */
+const actionOf = ({ roleId }: Loss): number =>
+  roleId === undefined ? AuditLogEvent.MemberKick : AuditLogEvent.MemberRoleUpdate;
+
+/** The losses of one kind are looked for together. */
+interface Search {
+  readonly rest: DiscordRest;
+  readonly guild: Guild;
+  readonly action: number;
+}
+
 const pageSize = 100;
 /** Up to so many members are asked for one by one; more are looked for in so many pages of the whole log first. */
 const maxAskedAlone = 20;
 const maxPages = 10;
-/** Failures in a row after which the rest is not asked for. */
-const maxFailuresInRow = 5;
 
 /** Asks the log for each loss; sends nothing where there is none. */
 export async function fetchCauses(rest: DiscordRest, guild: Guild, losses: readonly Loss[]): Promise<Causes> {
+  const found = new Map<Loss, Cause>();
+  for (const [action, ofOneKind] of Map.groupBy(losses, actionOf)) {
+    const causes = await fetchOneKind({ rest, guild, action }, ofOneKind);
+    if (causes === "forbidden") return causes;
+    for (const [loss, cause] of causes) found.set(loss, cause);
+  }
+  return found;
+}
+
+async function fetchOneKind(search: Search, losses: readonly Loss[]): Promise<Causes> {
   const isCrowd = new Set(losses.map(({ account }) => account)).size > maxAskedAlone;
-  const found = isCrowd ? await searchPages(rest, guild, losses) : new Map<Loss, Cause>();
+  const found = isCrowd ? await searchPages(search, losses) : new Map<Loss, Cause>();
   if (found === "forbidden") return found;
   const left = losses.filter((loss) => !found.has(loss));
-  const alone = await searchByMember(rest, guild, left);
+  const alone = await searchByMember(search, left);
   return alone === "forbidden" ? alone : new Map([...found, ...alone]);
 }
 
@@ -55,39 +77,44 @@ const unread = (log: Exclude<Fetched<AuditLog>, { is: "value" }>): Cause => ({
 // ---- The two ways of asking -------------------------------------------------------------------------------------
 
 /** The newest pages of the whole log. A loss of which they do not tell is missing, unless the log ends there. */
-async function searchPages(rest: DiscordRest, guild: Guild, losses: readonly Loss[]): Promise<Causes> {
+async function searchPages(search: Search, losses: readonly Loss[]): Promise<Causes> {
   const found = new Map<Loss, Cause>();
   let left = losses;
   let before: string | undefined;
   for (let page = 0; page < maxPages && left.length > 0; page += 1) {
-    const log = await fetchLog(rest, guild, before === undefined ? {} : { before });
+    const log = await fetchLog(search, before === undefined ? {} : { before });
     if (isForbidden(log)) return "forbidden";
     if (log.is !== "value") return new Map([...found, ...each(left, unread(log))]);
-    for (const [loss, cause] of causesIn(log.value, left, guild)) found.set(loss, cause);
-    left = left.filter((loss) => !found.has(loss));
+    for (const [loss, cause] of causesIn(log.value, left, search)) found.set(loss, cause);
     const entries = log.value.audit_log_entries;
+    const oldest = entries.at(-1);
+    const isPast = ({ sinceMs }: Loss) =>
+      sinceMs !== undefined && oldest !== undefined && madeAtMs(oldest) < sinceMs - clockToleranceMs;
+    for (const loss of left) if (!found.has(loss) && isPast(loss)) found.set(loss, { is: "none" });
+    left = left.filter((loss) => !found.has(loss));
     if (entries.length < pageSize) return new Map([...found, ...each(left, { is: "none" })]);
-    before = entries.at(-1)?.id;
+    before = oldest?.id;
   }
   return found;
 }
 
 const notReached: Cause = {
   is: "unknown",
-  because: "Discord's audit log was not asked for everybody who lost a role; the next run goes on.",
+  because:
+    "Discord's audit log was not asked for everybody who lost a role or is gone; the next run goes on.",
 };
 
 /** One request per member, for so many of them; by the next run these have their role again, or are known to be without. */
-async function searchByMember(rest: DiscordRest, guild: Guild, losses: readonly Loss[]): Promise<Causes> {
+async function searchByMember(search: Search, losses: readonly Loss[]): Promise<Causes> {
   const found = new Map(each(losses, notReached));
   let failuresInRow = 0;
   const members = [...Map.groupBy(losses, ({ account }) => account)].slice(0, maxAskedAlone);
   for (const [account, own] of members) {
-    const log = await fetchLog(rest, guild, { target_id: account });
+    const log = await fetchLog(search, { target_id: account });
     if (isForbidden(log)) return "forbidden";
     const told =
       log.is === "value"
-        ? [...each(own, { is: "none" }), ...causesIn(log.value, own, guild)]
+        ? [...each(own, { is: "none" }), ...causesIn(log.value, own, search)]
         : each(own, unread(log));
     for (const [loss, cause] of told) found.set(loss, cause);
     failuresInRow = log.is === "value" ? 0 : failuresInRow + 1;
@@ -99,12 +126,11 @@ async function searchByMember(rest: DiscordRest, guild: Guild, losses: readonly 
 // ---- One answer -------------------------------------------------------------------------------------------------
 
 const fetchLog = (
-  rest: DiscordRest,
-  guild: Guild,
+  { rest, guild, action }: Search,
   query: Readonly<Record<string, string>>,
 ): Promise<Fetched<AuditLog>> =>
   fetchShaped(rest, Routes.guildAuditLog(guild.id), auditLogShape, {
-    action_type: String(roleUpdate),
+    action_type: String(action),
     limit: String(pageSize),
     ...query,
   });
@@ -113,30 +139,47 @@ const isForbidden = (log: Fetched<AuditLog>) => log.is === "refused" && log.stat
 
 type Entry = AuditLog["audit_log_entries"][number];
 
-/** The losses of which this answer tells: the newest entry that gave or took the role decides. */
-function causesIn(log: AuditLog, losses: readonly Loss[], guild: Guild): ReadonlyMap<Loss, Cause> {
-  const updates = log.audit_log_entries.filter(({ action_type: type }) => type === roleUpdate);
-  const byMember = Map.groupBy(updates, ({ target_id }) => target_id);
+/** The losses of which this answer tells: the newest entry that speaks of the role, or of a kick, decides. */
+function causesIn(
+  log: AuditLog,
+  losses: readonly Loss[],
+  { guild, action }: Search,
+): ReadonlyMap<Loss, Cause> {
+  const entries = log.audit_log_entries.filter(({ action_type: type }) => type === action);
+  const byMember = Map.groupBy(entries, ({ target_id }) => target_id);
   const found = new Map<Loss, Cause>();
   for (const loss of losses) {
     const newest = byMember
       .get(loss.account)
-      ?.filter((entry) => changeOf(entry, loss.roleId) !== undefined)
+      ?.filter((entry) => speaksOf(entry, loss) && isSince(entry, loss))
       .toSorted((one, other) => (BigInt(one.id) > BigInt(other.id) ? -1 : 1))
       .at(0);
-    if (newest !== undefined) found.set(loss, causeOf(newest, loss.roleId, log, guild));
+    if (newest !== undefined) found.set(loss, causeOf(newest, loss, log, guild));
   }
   return found;
 }
+
+/** Our clock and Discord's may be that far apart. */
+const clockToleranceMs = 5 * 60_000;
+
+/** https://discord.com/developers/docs/reference#snowflakes */
+const discordEpochMs = 1_420_070_400_000;
+const madeAtMs = ({ id }: Entry): number => Number(BigInt(id) >> 22n) + discordEpochMs;
+
+const isSince = (entry: Entry, { sinceMs }: Loss): boolean =>
+  sinceMs === undefined || madeAtMs(entry) >= sinceMs - clockToleranceMs;
+
+const speaksOf = (entry: Entry, { roleId }: Loss): boolean =>
+  roleId === undefined || changeOf(entry, roleId) !== undefined;
 
 const changeOf = ({ changes = [] }: Entry, roleId: string): "$add" | "$remove" | undefined =>
   changes
     .filter((change) => "new_value" in change)
     .find(({ new_value: roles }) => roles.some(({ id }) => id === roleId))?.key;
 
-function causeOf(entry: Entry, roleId: string, { users }: AuditLog, guild: Guild): Cause {
+function causeOf(entry: Entry, { roleId }: Loss, { users }: AuditLog, guild: Guild): Cause {
   // Given since: whatever took the role then was no removal by hand.
-  if (changeOf(entry, roleId) === "$add") return { is: "none" };
+  if (roleId !== undefined && changeOf(entry, roleId) === "$add") return { is: "none" };
   if (entry.user_id === null || entry.user_id === guild.botId) return { is: "none" };
   const actor = users.find(({ id }) => id === entry.user_id);
   return actor?.bot === true ? { is: "bot", name: actor.username } : { is: "person" };

@@ -54,7 +54,7 @@ export async function takeCensus(request: CensusRequest): Promise<Read<Census>> 
   const second = await fetchMemberList(rest, guild);
   if (second.is === "unreadable") return { unreadable: second.reason };
   if (second.is === "forbidden") return oneByOne(request);
-  const countsAgain = await countHolders(request);
+  const countsAgain = (await countHolders(request)) ?? counts;
   const still = countDoubts(request, second.members, countsAgain);
   const doubts = new Map([...still].filter(([role]) => suspects.has(role)));
   return compareWithRecord(request, second.members, { counts: countsAgain, doubts });
@@ -101,41 +101,89 @@ const nameOf = (role: string, guild: Guild) => guild.roles.get(role)?.name ?? ro
 
 // ---- Against the journal ----------------------------------------------------------------------------------------
 
-/** So many who all lost the same role are rather a list gone wrong; fewer can be asked for one by one. */
+/** So many who all lost the same role are rather a list gone wrong, and so many are asked for one by one. */
 const manyOnRecord = 3;
 
-const noneShown = (role: string, count: number, guild: Guild): Reason => ({
-  because: `Discord's list shows none of the ${count} who hold the role "${nameOf(role, guild)}" on record.`,
-  remedy:
-    "Nothing was changed there; the next run reads it again. If they did lose it, take the role out of the config, " +
-    `run npm run sync-discord -- --take-back ${role}, and put it in again.`,
-});
+interface Witness {
+  readonly counts: Counts | undefined;
+  readonly doubts: Doubts;
+}
+
+/** A role of which the list shows none of those who have it on record. */
+interface Vanished {
+  readonly role: string;
+  readonly onRecord: number;
+  /** Those to be looked at one by one. */
+  readonly sample: readonly DiscordUserId[];
+}
 
 /**
- * The census that a whole list gives, where it does not contradict what is on record. Where Discord counts nobody either,
- * two witnesses agree: everybody who had the role has really lost it, or left.
+ * Roles that are amiss by the record, where Discord's own count is no second witness for the list. Where it is, many have
+ * really lost the role, or left; few are looked at all the same, since the count may be off by as many.
  */
-async function compareWithRecord(
-  { rest, guild, roles, onRecord }: CensusRequest,
+function vanishedRoles(
+  { guild, roles, onRecord }: CensusRequest,
   listed: Members,
-  { counts, doubts }: { readonly counts: Counts | undefined; readonly doubts: Doubts },
+  { counts, doubts }: Witness,
+): readonly Vanished[] {
+  return [...onRecord].flatMap(([role, accounts]) => {
+    const isShown = [...accounts].some((id) => listed.get(id)?.roles.has(role) === true);
+    const isTold = doubts.has(role) || !roles.has(role) || !guild.roles.has(role);
+    const isMany = accounts.size >= manyOnRecord;
+    const isWitnessed = counts !== undefined && (isMany || (counts.get(role) ?? 0) === 0);
+    if (accounts.size === 0 || isShown || isTold || isWitnessed) return [];
+    return [{ role, onRecord: accounts.size, sample: sampleOf(accounts, listed) }];
+  });
+}
+
+/** Whom the list shows without the role tells more of the list than who has left; they come first. */
+const sampleOf = (accounts: ReadonlySet<DiscordUserId>, listed: Members): readonly DiscordUserId[] =>
+  [...accounts]
+    .toSorted((one, other) => Number(listed.has(other)) - Number(listed.has(one)))
+    .slice(0, manyOnRecord);
+
+/** Of few, the look at each puts the list right. Of many, only some are looked at, and speak for the others. */
+function doubtOf(
+  { role, onRecord, sample }: Vanished,
+  listed: Members,
+  looks: Looks,
+  guild: Guild,
+): Reason | undefined {
+  const bearsOut = (id: DiscordUserId) =>
+    !looks.unread.has(id) &&
+    looks.members.has(id) === listed.has(id) &&
+    looks.members.get(id)?.roles.has(role) !== true;
+  if (onRecord < manyOnRecord || sample.every(bearsOut)) return undefined;
+  return {
+    because:
+      `Discord's list shows none of the ${onRecord} who hold the role "${nameOf(role, guild)}" on record, ` +
+      `and a look at ${sample.length} of them did not bear that out.`,
+    remedy: "Nothing was changed there; the next run reads it again.",
+  };
+}
+
+type Looks = Awaited<ReturnType<typeof fetchEach>>;
+
+/** The census that a whole list gives, where it does not contradict what is on record. */
+async function compareWithRecord(
+  request: CensusRequest,
+  listed: Members,
+  witness: Witness,
 ): Promise<Read<Census>> {
+  const { rest, guild, roles } = request;
   const bot = listed.get(guild.botId);
   if (bot === undefined) throw new Error("a member list without the bot passed as whole");
-  const doubtful = new Map(doubts);
-  const few = new Set<DiscordUserId>();
-  for (const [role, accounts] of onRecord) {
-    const isShown = [...accounts].some((id) => listed.get(id)?.roles.has(role) === true);
-    const isTold = doubtful.has(role) || !roles.has(role) || !guild.roles.has(role);
-    const isCountedNone = counts !== undefined && (counts.get(role) ?? 0) === 0;
-    if (accounts.size === 0 || isShown || isTold || isCountedNone) continue;
-    if (accounts.size >= manyOnRecord) doubtful.set(role, noneShown(role, accounts.size, guild));
-    else for (const id of accounts) few.add(id);
+  const vanished = vanishedRoles(request, listed, witness);
+  const asked = new Set(vanished.flatMap(({ sample }) => sample));
+  const looks = await fetchEach(rest, guild, asked);
+  const doubtful = new Map(witness.doubts);
+  for (const each of vanished) {
+    const doubt = doubtOf(each, listed, looks, guild);
+    if (doubt !== undefined) doubtful.set(each.role, doubt);
   }
-  const { members: alone, unread } = await fetchEach(rest, guild, few);
-  const members = new Map([...[...listed].filter(([id]) => !few.has(id)), ...alone]);
+  const members = new Map([...[...listed].filter(([id]) => !asked.has(id)), ...looks.members]);
   const holders = holdersAmong(members, roles);
-  return { value: { coverage: "everybody", bot, members, holders, unread, doubtful } };
+  return { value: { coverage: "everybody", bot, members, holders, unread: looks.unread, doubtful } };
 }
 
 // ---- Without the list -------------------------------------------------------------------------------------------

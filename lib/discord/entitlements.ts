@@ -15,7 +15,6 @@ const entitlementShape = z
     id: snowflake,
     sku_id: snowflake,
     user_id: snowflake.nullish(),
-    guild_id: snowflake.nullish(),
     type: z.int().nullable(),
     deleted: z.boolean(),
     ends_at: time.nullish(),
@@ -23,12 +22,12 @@ const entitlementShape = z
   .transform((raw) => ({
     id: raw.id,
     skuId: raw.sku_id,
-    userId: raw.guild_id == null ? (raw.user_id ?? undefined) : undefined,
+    userId: raw.user_id ?? undefined,
     type: raw.type,
     isDeleted: raw.deleted,
     endsAtMs: raw.ends_at ?? undefined,
   }));
-/** What one purchase gives; `userId` is undefined where a server owns it. */
+/** What one purchase gives; `userId` is the buyer also where a server owns it, and undefined where nobody is named. */
 export type Entitlement = z.output<typeof entitlementShape>;
 
 const pageSize = 100;

@@ -3,7 +3,7 @@ import type { RouteLike } from "@discordjs/rest";
 import { RESTJSONErrorCodes } from "discord-api-types/v10";
 import type { z } from "zod";
 import type { Reason } from "../model.ts";
-import type { DiscordRest, Failure } from "./rest.ts";
+import { type Answer, type DiscordRest, type Failure, resourceOverloaded } from "./rest.ts";
 
 export type Misread = Failure | { readonly is: "odd"; readonly because: string };
 export type Fetched<T> = { readonly is: "value"; readonly value: T } | Misread;
@@ -25,12 +25,13 @@ export async function fetchShaped<T>(
 }
 
 /** Whether Discord refused with one of these codes of its own. */
-export const isRefusal = (misread: Misread, ...codes: readonly number[]): boolean =>
-  misread.is === "refused" && codes.includes(misread.code);
+export const isRefusal = (answer: Answer | Misread, ...codes: readonly number[]): boolean =>
+  answer.is === "refused" && codes.includes(answer.code);
+
+/** Readings of one kind that fail in a row, after which the rest of them is not asked for. */
+export const maxFailuresInRow = 5;
 
 const codes = RESTJSONErrorCodes;
-/** Not in the library's list yet. */
-const resourceOverloaded = 130_000;
 
 const again = "Nothing was changed; the next run tries again.";
 

@@ -3,7 +3,7 @@ import { RESTJSONErrorCodes, Routes } from "discord-api-types/v10";
 import { z } from "zod";
 import type { DiscordUserId, GuildId } from "../ids.ts";
 import type { Reason } from "../model.ts";
-import { fetchShaped, isRefusal, reasonOf } from "./fetch.ts";
+import { fetchShaped, isRefusal, maxFailuresInRow, reasonOf } from "./fetch.ts";
 import type { DiscordRest } from "./rest.ts";
 import { guildShape, memberCountsShape, memberShape, roleShape, userShape } from "./shapes.ts";
 
@@ -173,9 +173,6 @@ export async function fetchMember(rest: DiscordRest, guild: Guild, id: DiscordUs
     isForAll: isForbidden || isRefusal(answer, codes.UnknownGuild),
   };
 }
-
-/** Failures in a row after which the rest is not asked for. */
-const maxFailuresInRow = 5;
 
 /** Members by id, one request each. Whoever is in neither of the two maps is not on the server. */
 export async function fetchEach(

@@ -3,8 +3,11 @@
  * https://discord.com/developers/docs/topics/rate-limits#invalid-request-limit-aka-cloudflare-bans
  */
 
-/** Below Discord's figure, since other programs may share our address. */
-export const maxInvalidAnswers = 9000;
+/**
+ * A process knows only of its own refusals: a sync and the listener at one address together stay below Discord's figure,
+ * with some room for other programs.
+ */
+export const maxInvalidAnswers = 4500;
 const windowMs = 10 * 60 * 1000;
 
 export interface InvalidMeter {
@@ -13,7 +16,7 @@ export interface InvalidMeter {
   isFull(nowMs: number): boolean;
 }
 
-/** Counts the refusals of the last ten minutes. */
+/** Counts the refusals of the last ten minutes, for all that this process sends to one address of Discord's. */
 export function createInvalidMeter(): InvalidMeter {
   const atMs: number[] = [];
   return {

@@ -1,32 +1,37 @@
-/** Brings fans into the server with the login that they gave us, and ends that login once it has served. */
+/** Brings fans into the server with the login that they gave us, and ends that login once it is of no more use. */
 import { RESTJSONErrorCodes, type RESTPutAPIGuildMemberJSONBody, Routes } from "discord-api-types/v10";
 import type { Account, DiscordUserId, GuildId, PlaceId } from "../ids.ts";
 import type { Log } from "../log.ts";
 import type { Login, Logins } from "../logins.ts";
-import type { DiscordOAuth, LoginTrouble } from "./oauth.ts";
+import { isRefusal } from "./fetch.ts";
+import type { DiscordOAuth } from "./oauth.ts";
 import type { Trouble } from "./refusals.ts";
 import type { Answer, DiscordRest } from "./rest.ts";
 
 export interface Joiner {
-  /** Who gave us a login. */
+  /** Who gave us a login to be brought in with. */
   joinable(): Promise<ReadonlySet<DiscordUserId>>;
   /**
    * Brings a fan in who then has these roles. "member": they were there already, and their roles are as they were.
    * A login that Discord accepts no more is forgotten; the link stays.
    */
   join(account: DiscordUserId, roles: readonly PlaceId[]): Promise<Joined | Trouble>;
-  /** Ends and forgets the logins of whoever is on the server: of these members, and of those who were brought in. */
-  endServed(members: ReadonlySet<Account>): Promise<void>;
+  /** Ends and forgets the logins that are of no more use; `members` are known to be on the server. */
+  endSpent(members: ReadonlySet<Account>): Promise<void>;
   /** Requests for logins sent so far. */
   requests(): number;
 }
 
 export type Joined = { readonly is: "joined" } | { readonly is: "member" };
 
+/** For how many joins a login is kept: whoever may be thrown out may have to be brought in again. */
+export type LoginUse = "none" | "one join" | "any join";
+
 export interface JoinerDeps {
   readonly rest: DiscordRest;
   readonly oauth: DiscordOAuth;
   readonly logins: Logins;
+  readonly use: LoginUse;
   readonly guildId: GuildId;
   readonly log: Log;
 }
@@ -39,17 +44,16 @@ const created = 201;
 const aheadMs = 60_000;
 const isStale = ({ expiresAtMs }: Login) => expiresAtMs - Date.now() < aheadMs;
 
-const isRefusal = (answer: Answer, ...codes: readonly number[]): boolean =>
-  answer.is === "refused" && codes.includes(answer.code);
-const isDead = (answer: Answer) => isRefusal(answer, RESTJSONErrorCodes.InvalidOAuth2AccessToken);
+const codes = RESTJSONErrorCodes;
+const isDead = (answer: Answer) => isRefusal(answer, codes.InvalidOAuth2AccessToken);
 /** The login will not do next time either. */
 const isUseless = (answer: Answer) =>
-  isDead(answer) ||
-  isRefusal(answer, RESTJSONErrorCodes.MissingRequiredOAuth2Scope, RESTJSONErrorCodes.UnknownUser);
+  isDead(answer) || isRefusal(answer, codes.MissingRequiredOAuth2Scope, codes.UnknownUser);
 
 /** Makes the joiner of one run. */
-export function createJoiner({ rest, oauth, logins, guildId, log }: JoinerDeps): Joiner {
-  const broughtIn = new Set<DiscordUserId>();
+export function createJoiner({ rest, oauth, logins, use, guildId, log }: JoinerDeps): Joiner {
+  const broughtIn = new Set<Account>();
+  const banned = new Set<Account>();
   const forget = (account: DiscordUserId, login: Login) => logins.drop(new Map([[account, login]]));
 
   /** https://discord.com/developers/docs/resources/guild#add-guild-member */
@@ -58,64 +62,74 @@ export function createJoiner({ rest, oauth, logins, guildId, log }: JoinerDeps):
     return rest.put(Routes.guildMember(guildId, account), auditReason, body);
   }
 
-  /** The new login is on the disk before anything is done with it: the old one is of no use any more. */
-  async function renew(account: DiscordUserId, login: Login) {
-    const answer = await oauth.refresh(login);
-    if (answer.is === "login") await logins.save(account, answer.login);
-    if (answer.is === "login ended") await forget(account, login);
-    return answer;
-  }
-
   type Asked = { readonly is: "asked"; readonly login: Login; readonly answer: Answer };
-  /** Asks with the login as it is; with a renewed one where its time is up or Discord does not take it. */
-  async function ask(
-    account: DiscordUserId,
-    held: Login,
-    roles: readonly PlaceId[],
-  ): Promise<Asked | LoginTrouble> {
+
+  /**
+   * Asks with the login as it is; with a renewed one where its time is up or Discord does not take it. That the login is
+   * still kept is looked at right before: whoever cuts a link drops it, and so stops the join.
+   */
+  async function ask(account: DiscordUserId, roles: readonly PlaceId[]): Promise<Asked | Trouble> {
+    const held = await logins.load(account);
+    if (held === undefined) return { is: "no login" };
     if (!isStale(held)) {
       const answer = await bringIn(account, held, roles);
       if (!isDead(answer)) return { is: "asked", login: held, answer };
     }
-    const renewed = await renew(account, held);
+    const renewed = await oauth.refresh(held);
+    if (renewed.is === "login ended") await forget(account, held);
     if (renewed.is !== "login") return renewed;
     const { login } = renewed;
-    return { is: "asked", login, answer: await bringIn(account, login, roles) };
+    // On the disk before anything is done with it: the old one is of no use any more.
+    if (await logins.replace(account, held, login))
+      return { is: "asked", login, answer: await bringIn(account, login, roles) };
+    // The fan linked anew meanwhile; with the renewed login that newer one would end, too.
+    if ((await logins.load(account)) !== undefined) return ask(account, roles);
+    await giveBack(login);
+    return { is: "no login" };
+  }
+
+  async function giveBack(login: Login): Promise<void> {
+    const ended = await oauth.revoke(login);
+    if (ended.is !== "revoked")
+      log.warn(`The login of a fan whose link was cut could not be ended at Discord (${ended.is}).`);
+  }
+
+  function isSpent(account: DiscordUserId, members: ReadonlySet<Account>): boolean {
+    if (use === "none" || banned.has(account)) return true;
+    return use === "one join" && (members.has(account) || broughtIn.has(account));
   }
 
   return {
-    joinable: () => logins.accounts(),
+    joinable: () => (use === "none" ? Promise.resolve(new Set()) : logins.accounts()),
 
     async join(account, roles) {
-      const held = await logins.load(account);
-      if (held === undefined) return { is: "no login" };
-      const asked = await ask(account, held, roles);
+      const asked = await ask(account, roles);
       if (asked.is !== "asked") return asked;
       const { login, answer } = asked;
       if (isUseless(answer)) await forget(account, login);
+      if (isRefusal(answer, codes.UserBannedFromThisGuild)) banned.add(account);
       if (answer.is !== "answer") return answer;
       broughtIn.add(account);
       return { is: answer.status === created ? "joined" : "member" };
     },
 
-    async endServed(members) {
-      const kept = await logins.accounts();
-      const served = [...kept].filter((account) => members.has(account) || broughtIn.has(account));
-      const spent = new Map<DiscordUserId, Login>();
+    async endSpent(members) {
+      const spent = [...(await logins.accounts())].filter((account) => isSpent(account, members));
+      const ended = new Map<DiscordUserId, Login>();
       let isRefused = false;
-      for (const account of served) {
+      for (const account of spent) {
         const login = await logins.load(account);
         if (login === undefined) continue;
-        const ended = isRefused ? undefined : await oauth.revoke(login);
+        const answer = isRefused ? undefined : await oauth.revoke(login);
         // The next run ends what is left.
-        if (ended?.is === "unanswered" || ended?.is === "stopped") break;
-        if (ended?.is === "client refused") {
+        if (answer?.is === "unanswered" || answer?.is === "stopped") break;
+        if (answer?.is === "client refused") {
           isRefused = true;
           log.warn(notEnded);
         }
-        spent.set(account, login);
+        ended.set(account, login);
       }
-      if (spent.size > 0) await logins.drop(spent);
+      if (ended.size > 0) await logins.drop(ended);
     },
 
     requests: () => oauth.requests(),
@@ -123,5 +137,20 @@ export function createJoiner({ rest, oauth, logins, guildId, log }: JoinerDeps):
 }
 
 const notEnded =
-  "Logins that have served were forgotten here but not ended at Discord, which does not accept discord.oauth_client_id " +
+  "Logins of no more use were forgotten here but not ended at Discord, which does not accept discord.oauth_client_id " +
   "and oauth_client_secret. Compare both with the OAuth2 page of https://discord.com/developers/applications.";
+
+/** Forgets all logins: without the application that they were given to, they can be neither used nor ended. */
+export async function forgetLogins(logins: Logins, log: Log): Promise<void> {
+  const kept = new Map<DiscordUserId, Login>();
+  for (const account of await logins.accounts()) {
+    const login = await logins.load(account);
+    if (login !== undefined) kept.set(account, login);
+  }
+  if (kept.size === 0) return;
+  await logins.drop(kept);
+  log.warn(
+    `The logins of ${kept.size} fans were forgotten, since the config no longer has discord.oauth_client_id and ` +
+      "oauth_client_secret; fans find what they allowed under Authorized Apps in Discord's settings, and can end it there.",
+  );
+}

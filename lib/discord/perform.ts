@@ -38,12 +38,16 @@ function keyOf({ placeId, account }: Step, act: Act, reach: Reach): string {
 }
 
 /** Judges what became of steps, and remembers which others would be refused alike. */
-function createBench() {
+function createRefusals() {
   const closed = new Map<string, Trouble>();
   return {
-    /** The refusal that a step would meet again. */
-    foreseen: (step: Step, act: Act): Trouble | undefined =>
-      reaches.map((reach) => closed.get(keyOf(step, act, reach))).find((trouble) => trouble !== undefined),
+    /** What would become of a step, where it would meet a refusal again. */
+    foreseen(step: Step, act: Act): Outcome | undefined {
+      const trouble = reaches
+        .map((reach) => closed.get(keyOf(step, act, reach)))
+        .find((each) => each !== undefined);
+      return trouble && judge(step, act, trouble).outcome;
+    },
     outcomeOf(step: Step, act: Act, trouble: Trouble): Outcome {
       const { outcome, closes } = judge(step, act, trouble);
       if (closes !== undefined) closed.set(keyOf(step, act, closes), trouble);
@@ -59,30 +63,29 @@ function createBench() {
  * again in this run. It throws a PlatformError for what ends the run. Without a joiner nobody is brought in.
  */
 export function createPerformer(rest: DiscordRest, guildId: GuildId, joiner?: Joiner): Perform {
-  const bench = createBench();
+  const refusals = createRefusals();
 
   async function performOne(step: Step): Promise<Outcome> {
-    const foreseen = bench.foreseen(step, step.verb);
-    if (foreseen !== undefined) return bench.outcomeOf(step, step.verb, foreseen);
+    const foreseen = refusals.foreseen(step, step.verb);
+    if (foreseen !== undefined) return foreseen;
     const answer = await send(rest, guildId, step);
-    return answer.is === "answer" ? { step, result: "done" } : bench.outcomeOf(step, step.verb, answer);
+    return answer.is === "answer" ? { step, result: "done" } : refusals.outcomeOf(step, step.verb, answer);
   }
 
   async function* bringIn(joiner: Joiner, account: DiscordUserId, steps: Together): AsyncGenerator<Outcome> {
     const due: Step[] = [];
     for (const step of steps) {
-      const foreseen = bench.foreseen(step, "grant");
+      const foreseen = refusals.foreseen(step, "join") ?? refusals.foreseen(step, "grant");
       if (foreseen === undefined) due.push(step);
-      else yield bench.outcomeOf(step, "grant", foreseen);
+      else yield foreseen;
     }
-    const [first] = due;
-    if (first === undefined) return;
+    if (due.length === 0) return;
     const roles = due.map(({ placeId }) => placeId);
-    const joined = bench.foreseen(first, "join") ?? (await joiner.join(account, roles));
+    const joined = await joiner.join(account, roles);
     for (const step of due) {
       if (joined.is === "joined") yield { step, result: "done" };
       else if (joined.is === "member") yield await performOne(step);
-      else yield bench.outcomeOf(step, "join", joined);
+      else yield refusals.outcomeOf(step, "join", joined);
     }
   }
 

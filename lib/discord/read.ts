@@ -18,6 +18,8 @@ export interface ReadRequest {
   readonly linked: ReadonlySet<Account>;
   /** By place, who is ours there as far as the journal knows. */
   readonly onRecord?: ReadonlyMap<Place, ReadonlySet<Account>>;
+  /** By place, whose grant has no outcome, and since when it was planned. */
+  readonly unsettled?: ReadonlyMap<Place, ReadonlyMap<Account, number>>;
   /** Who gave us a login to bring them into the server with. */
   readonly joinable?: ReadonlySet<DiscordUserId> | undefined;
   readonly log: Log;
@@ -56,7 +58,12 @@ export async function readPlaces(request: ReadRequest): Promise<Reading> {
     protectBoosters: config.protectBoosters,
   };
   const managed = new Map(places.map((place) => [place, roleOf(place, census.value, touch)]));
-  const causes = await causesOf(rest, touch, lossesIn([...managed.values()], census.value, onRecord));
+  const losses = [...managed].flatMap(([place, role]) =>
+    "because" in role
+      ? []
+      : lossesOf(role, census.value, onRecord.get(place.id), request.unsettled?.get(place)),
+  );
+  const causes = await causesOf(rest, touch, [...losses, ...wayfarersOf(census.value, linked, joinable)]);
   const view: View = { census: census.value, touch, linked, joinable, causes };
   return {
     states: new Map([...managed].map(([place, role]) => [place, stateOf(role, view)])),
@@ -79,17 +86,33 @@ const listedIn = ({ coverage, members }: Census): number | undefined =>
 
 // ---- What is gone from whom -------------------------------------------------------------------------------------
 
-/** Who is on the server without a role that is theirs on record. */
-const lossesIn = (
-  roles: readonly (Role | Reason)[],
+/** Who is on the server without a role that is theirs on record, or that a run may have given them. */
+function lossesOf(
+  { id: roleId }: Role,
   { members }: Census,
-  onRecord: ReadonlyMap<string, ReadonlySet<DiscordUserId>>,
+  onRecord: ReadonlySet<DiscordUserId> = new Set(),
+  unsettled: ReadonlyMap<Account, number> = new Map(),
+): readonly Loss[] {
+  const isLost = (account: DiscordUserId) => members.get(account)?.roles.has(roleId) === false;
+  return [
+    ...[...onRecord].map((account) => ({ roleId, account })),
+    ...discordUsers(new Set(unsettled.keys())).map((account) => ({
+      roleId,
+      account,
+      sinceMs: unsettled.get(account) ?? 0,
+    })),
+  ].filter(({ account }) => isLost(account));
+}
+
+/** Who may be brought in: first it has to be known whether a person threw them out. */
+const wayfarersOf = (
+  { members, unread }: Census,
+  linked: readonly DiscordUserId[],
+  joinable: ReadonlySet<DiscordUserId>,
 ): readonly Loss[] =>
-  roles.flatMap((role) => {
-    if ("because" in role) return [];
-    const isLost = (id: DiscordUserId) => members.get(id)?.roles.has(role.id) === false;
-    return [...(onRecord.get(role.id) ?? [])].filter(isLost).map((account) => ({ roleId: role.id, account }));
-  });
+  linked
+    .filter((id) => joinable.has(id) && !members.has(id) && !unread.has(id))
+    .map((account) => ({ roleId: undefined, account }));
 
 /** A refusal that can be foreseen is not asked for. */
 const causesOf = (rest: DiscordRest, { guild, bot }: Touch, losses: readonly Loss[]): Promise<Causes> =>
@@ -120,11 +143,12 @@ const placeIdOf = (role: Role) => role.id as PlaceId;
 function stateOf(role: Role | Reason, view: View): PlaceState {
   if ("because" in role) return { unreadable: role };
   const { census, touch, linked } = view;
-  const causes = causesFor(role, view);
+  const causes = causesFor(role.id, view);
+  const kicks = causesFor(undefined, view);
   const members = new Map<Account, Standing>();
   for (const member of census.holders.get(role.id) ?? [])
     members.set(member.id, standingIn(role.id, member, touch));
-  for (const id of linked) members.set(id, standingOf(id, role, causes.get(id), view));
+  for (const id of linked) members.set(id, standingOf(id, role, causes.get(id) ?? kicks.get(id), view));
   return {
     placeId: placeIdOf(role),
     name: role.name,
@@ -134,10 +158,11 @@ function stateOf(role: Role | Reason, view: View): PlaceState {
   };
 }
 
-const causesFor = (role: Role, { causes }: View): ReadonlyMap<DiscordUserId, Cause> =>
+/** By account, who took this role, or without one: who threw them out. */
+const causesFor = (roleId: string | undefined, { causes }: View): ReadonlyMap<DiscordUserId, Cause> =>
   new Map(
     [...(causes === "forbidden" ? [] : causes)]
-      .filter(([{ roleId }]) => roleId === role.id)
+      .filter(([loss]) => loss.roleId === roleId)
       .map(([{ account }, cause]) => [account, cause]),
   );
 
@@ -150,10 +175,16 @@ function standingOf(
   const unread = census.unread.get(id);
   if (unread !== undefined) return { is: "unknown", because: unread };
   const member = census.members.get(id);
-  if (member === undefined) return joinable.has(id) ? { is: "absent", joinable: true } : { is: "absent" };
-  if (cause?.is === "person") return { is: "removed" };
-  return cause?.is === "unknown" ? cause : standingIn(role.id, member, touch);
+  if (cause?.is === "unknown") return cause;
+  if (member === undefined) return joinable.has(id) ? absentee(cause) : { is: "absent" };
+  return cause?.is === "person" ? { is: "removed" } : standingIn(role.id, member, touch);
 }
+
+/** Other bots throw out on a moderator's word. */
+const absentee = (cause: Cause | undefined): Standing =>
+  cause?.is === "person" || cause?.is === "bot"
+    ? { is: "absent", joinable: true, kicked: true }
+    : { is: "absent", joinable: true };
 
 /** Other bots that took the role from whom it is theirs on record. */
 function rivalsOf(role: Role, causes: readonly Cause[]): readonly string[] {

@@ -3,7 +3,7 @@ import { RESTJSONErrorCodes } from "discord-api-types/v10";
 import type { Step, Verb } from "../model.ts";
 import type { Outcome } from "../target.ts";
 import type { LoginTrouble } from "./oauth.ts";
-import type { Failure } from "./rest.ts";
+import { type Failure, resourceOverloaded } from "./rest.ts";
 
 /** What was asked of Discord. A join brings a member in, with all roles that are due. */
 export type Act = Verb | "join";
@@ -70,8 +70,6 @@ function missingPermission(act: Act): Meaning {
 }
 
 const codes = RESTJSONErrorCodes;
-/** Not in the library's list yet. */
-const resourceOverloaded = 130_000;
 
 /** https://discord.com/developers/docs/topics/opcodes-and-status-codes#json */
 const meanings: ReadonlyMap<number, (act: Act) => Meaning> = new Map<number, (act: Act) => Meaning>([
@@ -88,6 +86,17 @@ const meanings: ReadonlyMap<number, (act: Act) => Meaning> = new Map<number, (ac
         : byPlace("The role was deleted; put an existing one in the config.", "place"),
   ],
   [codes.UnknownUser, (act) => outside(act, "the Discord account does not exist any more")],
+  [
+    codes.MaximumNumberOfServerMembersReached,
+    () => byPlace("The server has as many members as Discord allows.", "act"),
+  ],
+  [codes.VerifyYourAccount, (act) => hindered(act, "has a Discord account that is not verified yet")],
+  [codes.FeatureTemporarilyDisabledServerSide, () => byService("Discord has switched this off for a while.")],
+  [codes.CloudflareIsBlockingYourRequest, () => byService("Discord's shield held the request back.")],
+  [
+    codes.InvalidFormBodyOrContentType,
+    () => byMember("Discord did not understand the request (code 50035)."),
+  ],
   [codes.MaximumNumberOfGuildsReached, (act) => hindered(act, "is in as many servers as Discord allows")],
   [codes.UserBannedFromThisGuild, (act) => outside(act, "is banned from the server")],
   [
@@ -121,7 +130,10 @@ const meanings: ReadonlyMap<number, (act: Act) => Meaning> = new Map<number, (ac
   [resourceOverloaded, () => byService("Discord is overloaded.")],
 ]);
 
-function unnamed(status: number, code: number): Meaning {
+function unnamed(act: Act, status: number, code: number): Meaning {
+  // A join asks for one member in particular, and most of what may stand in its way is theirs.
+  if (act === "join" && (status === 400 || status === 403))
+    return refused(`may not be brought in, says Discord (status ${status}, code ${code})`, "member");
   const sentence = `Discord refused with status ${status}, code ${code}.`;
   if (status === 403) return byPlace(sentence, "act");
   if (status === 429) return byService(sentence);
@@ -133,7 +145,7 @@ const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 function meaningOf(act: Act, trouble: Trouble): Meaning {
   switch (trouble.is) {
     case "refused":
-      return meanings.get(trouble.code)?.(act) ?? unnamed(trouble.status, trouble.code);
+      return meanings.get(trouble.code)?.(act) ?? unnamed(act, trouble.status, trouble.code);
     case "unanswered":
       return byService(`${capital(trouble.because)}.`);
     case "stopped":

@@ -6,7 +6,7 @@ import type { Logins } from "../logins.ts";
 import type { PlaceState, Standing } from "../model.ts";
 import type { Target } from "../target.ts";
 import { performAll } from "./flights.ts";
-import { createJoiner, type Joiner } from "./join.ts";
+import { createJoiner, forgetLogins, type Joiner, type LoginUse } from "./join.ts";
 import { openOAuth } from "./oauth.ts";
 import { createPerformer } from "./perform.ts";
 import { type Reading, readPlaces } from "./read.ts";
@@ -25,33 +25,24 @@ export interface DiscordDeps {
 
 /** Opens the server of the config. Nothing is sent before `read` or `perform`. */
 export function openDiscord(config: DiscordConfig, deps: DiscordDeps): Target {
-  const { log, signal, timeoutMs } = deps;
+  const { log, signal, timeoutMs, logins } = deps;
   const rest = openRest({ apiUrl: config.apiUrl, token: config.token, log, signal, timeoutMs });
   const joiner = openJoiner(config, rest, deps);
   const perform = createPerformer(rest, config.guildId, joiner);
-  // Whoever may be thrown out may have to be brought in again.
-  const loginsServeOnce = config.places.every(({ onExpiry }) => onExpiry !== "evict");
   let reading: Reading | undefined;
   return {
     name: "discord",
     supports: new Set(["grant", "revoke", "evict"]),
-    async read(places, linked, onRecord = new Map()) {
-      const joinable = config.autoJoin.enabled ? await joiner?.joinable() : undefined;
-      reading = await readPlaces({
-        rest,
-        config,
-        places,
-        linked,
-        onRecord,
-        log,
-        ...(joinable === undefined ? {} : { joinable }),
-      });
+    async read(places, linked, onRecord = new Map(), unsettled = new Map()) {
+      const joinable = await joiner?.joinable();
+      reading = await readPlaces({ rest, config, places, linked, onRecord, unsettled, joinable, log });
       signal.throwIfAborted();
       return reading.states;
     },
     async *perform(steps) {
       yield* performAll(steps, perform, signal);
-      if (loginsServeOnce) await joiner?.endServed(membersIn(reading?.states ?? new Map()));
+      await joiner?.endSpent(membersIn(reading?.states ?? new Map()));
+      if (config.oauth === undefined && logins !== undefined) await forgetLogins(logins, log);
     },
     verify: (done) => verifySteps(rest, reading?.seen, done),
     warnings: () => reading?.warnings ?? [],
@@ -61,13 +52,19 @@ export function openDiscord(config: DiscordConfig, deps: DiscordDeps): Target {
 }
 
 function openJoiner(
-  { apiUrl, guildId, oauth: client }: DiscordConfig,
+  config: DiscordConfig,
   rest: DiscordRest,
   { logins, ...deps }: DiscordDeps,
 ): Joiner | undefined {
+  const { apiUrl, guildId, oauth: client } = config;
   if (client === undefined || logins === undefined) return undefined;
   const oauth = openOAuth({ apiUrl, oauth: client }, deps);
-  return createJoiner({ rest, oauth, logins, guildId, log: deps.log });
+  return createJoiner({ rest, oauth, logins, use: useOfLogins(config), guildId, log: deps.log });
+}
+
+function useOfLogins({ autoJoin, places }: DiscordConfig): LoginUse {
+  if (!autoJoin.enabled) return "none";
+  return places.some(({ onExpiry }) => onExpiry === "evict") ? "any join" : "one join";
 }
 
 const isMember = ({ is }: Standing) => is === "in" || is === "out" || is === "removed";

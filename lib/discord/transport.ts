@@ -7,7 +7,7 @@ import { DefaultRestOptions } from "@discordjs/rest";
 import { RESTJSONErrorCodes } from "discord-api-types/v10";
 import { PlatformError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { createInvalidMeter, maxInvalidAnswers } from "./invalid-meter.ts";
+import { createInvalidMeter, type InvalidMeter, maxInvalidAnswers } from "./invalid-meter.ts";
 
 /** Before each attempt. The library would repeat at once. */
 const pausesMs = [0, 250, 1000];
@@ -29,7 +29,7 @@ const refusedToken = () =>
   );
 const tooManyRefusals = () =>
   new PlatformError(
-    `Discord refused ${maxInvalidAnswers} requests within ten minutes; somewhat more would get this address blocked.`,
+    `Discord refused ${maxInvalidAnswers} requests within ten minutes; more, from here or from other programs, would get this address blocked.`,
     "Mend what the report names, wait ten minutes and run again.",
   );
 
@@ -92,11 +92,17 @@ export interface TransportOptions {
   readonly signal: AbortSignal;
   /** For one attempt, its body included. Default 15 s. */
   readonly timeoutMs?: number | undefined;
+  /** Shared by all ways to one Discord that a process opens; default: this is the only one. */
+  readonly meter?: InvalidMeter | undefined;
 }
 
 /** The transport of one run. */
-export function createTransport({ log, signal, timeoutMs = defaultTimeoutMs }: TransportOptions): Transport {
-  const refusals = createInvalidMeter();
+export function createTransport({
+  log,
+  signal,
+  timeoutMs = defaultTimeoutMs,
+  meter = createInvalidMeter(),
+}: TransportOptions): Transport {
   let sent = 0;
   let skewMs: number | undefined;
   let limitedInRow = 0;
@@ -106,9 +112,9 @@ export function createTransport({ log, signal, timeoutMs = defaultTimeoutMs }: T
     const dateMs = Date.parse(headers.get("date") ?? "");
     if (!Number.isNaN(dateMs)) skewMs = Date.now() - dateMs;
     limitedInRow = status === 429 ? limitedInRow + 1 : 0;
-    refusals.note(status, headers.get("x-ratelimit-scope"), Date.now());
+    meter.note(status, headers.get("x-ratelimit-scope"), Date.now());
     if (status === 401 && !isAboutMember(text)) end = refusedToken();
-    else if (refusals.isFull(Date.now())) end = tooManyRefusals();
+    else if (meter.isFull(Date.now())) end = tooManyRefusals();
   }
 
   async function tryOnce(request: Request): Promise<Response | UnansweredError> {

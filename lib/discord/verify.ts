@@ -48,15 +48,15 @@ async function lookAgain(
   return list.is === "whole" ? { members: list.members, unread: new Map() } : undefined;
 }
 
-/** What a step should have changed and did not; `member` is undefined for whoever is not on the server. */
+/**
+ * What a step should have changed and did not; `member` is undefined for whoever is not on the server. Who was given
+ * something and left is no failure: the next run sees that they are gone.
+ */
 function amissIn({ verb, placeId }: Step, member: Member | undefined): string | undefined {
-  if (verb === "evict")
-    return member === undefined
-      ? undefined
-      : "Discord said yes, but the member is on the server still, or again.";
-  const hasRole = member?.roles.has(placeId) === true;
+  if (member === undefined) return undefined;
+  if (verb === "evict") return "Discord said yes, but the member is on the server still, or again.";
+  const hasRole = member.roles.has(placeId);
   if (hasRole === (verb === "grant")) return undefined;
-  if (member === undefined) return "Discord said yes, but the member is not on the server any more.";
   return hasRole
     ? "Discord said yes, but the member has the role still, or again."
     : "Discord said yes, but the member does not have the role.";

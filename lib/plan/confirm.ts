@@ -1,11 +1,12 @@
 /** What was read again just before removals decides which of the candidates go. */
+import { dayMs } from "../durations.ts";
 import type { Account, FanId } from "../ids.ts";
 import type { Evidence, Facts } from "../facts.ts";
 import type { Grant, Observations, Place, PlaceMemory, Plan, Skip, Step, Verdict, Want } from "../model.ts";
 import { anyOf, confirm, dayOf, evidenceNeededFor, type Basis, type EvidenceNeeded } from "../rules.ts";
 import { verdictOfLinks, type ResolvedLinks } from "../want.ts";
-import { dayMs, longUnreadable } from "./take.ts";
-import { settleEvictions, sortSteps } from "./evict.ts";
+import { longUnreadable } from "./take.ts";
+import { asRevoke, settleEvictions, sortSteps } from "./evict.ts";
 import { isStranger } from "./spaces.ts";
 
 export interface ConfirmGiven {
@@ -136,7 +137,9 @@ function judgeStep(step: Step, judge: Judge, given: ConfirmGiven): Step | Skip {
   if (verdict.is === "yes") return skipOf(step, "unknown", `read again: ${verdict.because}`);
   if (verdict.is === "unknown") {
     const hold = step.declines === true ? undefined : longUnreadable(verdict, given);
-    return hold === undefined ? skipOf(step, "unknown", verdict.because) : { ...asRevoke(step), hold };
+    return hold === undefined
+      ? skipOf(step, "unknown", verdict.because)
+      : { ...asRevoke(step, "nobody can tell whether the entitlement ended"), hold };
   }
   if (step.requested === true)
     return verdict.requested === true ? step : skipOf(step, "unknown", "linked again");
@@ -160,7 +163,6 @@ const skipOf = ({ place, account }: Step, why: Skip["why"], because: string): Sk
   why,
   because,
 });
-const asRevoke = (step: Step): Step => ({ ...step, verb: "revoke" });
 
 function judgeStranger(step: Step, { links, mirrored }: ConfirmGiven): Step | Skip {
   const { place, account } = step;

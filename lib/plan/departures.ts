@@ -7,7 +7,7 @@ import { skip, type Case } from "./case.ts";
 function wentBy(
   standing: Standing,
   account: Account,
-  { departures, seen }: PlaceMemory,
+  { departures, arrivals }: PlaceMemory,
 ): Departure["how"] | undefined {
   const known = departures.get(account)?.how;
   switch (standing.is) {
@@ -18,7 +18,8 @@ function wentBy(
       // Whoever had left is back; what a person took from them is still taken.
       return known === "removed" ? known : undefined;
     case "absent":
-      return known ?? (standing.joinable === true && seen.has(account) ? "left" : undefined);
+      if (standing.kicked === true) return "removed";
+      return known ?? (standing.joinable === true && arrivals.has(account) ? "left" : undefined);
     case "knocking":
       return known;
     case "in":
@@ -46,8 +47,8 @@ const hasEnded = (account: Account, { departures }: PlaceMemory): boolean =>
 /** Remembers an arrival on the Discord server, and forgets the departure of whoever is back. */
 export function noticeComing({ draft, account, standing }: Case): void {
   const { place, state, memory, seen } = draft;
-  if (place.target === "discord" && isOnServer(state.members.get(account)) && !memory.seen.has(account))
-    seen.seen.push(account);
+  if (place.target === "discord" && isOnServer(state.members.get(account)) && !memory.arrivals.has(account))
+    seen.arrivals.push(account);
   const departure = memory.departures.get(account);
   if (departure === undefined) return;
   if (isIn(standing) || (standing.is === "out" && departure.how === "left")) seen.returned.push(account);
@@ -59,6 +60,8 @@ const isOnServer = (shown: Standing | undefined): boolean =>
 
 /** Remembers that somebody went; that a person took them out outweighs that they had left before. */
 export function noticeDeparture({ draft, account, standing }: Case): void {
+  // Being thrown out of the server takes no role that only comes with being brought in again.
+  if (draft.place.onlyOnJoin === true && standing.is === "absent") return;
   const how = wentBy(standing, account, draft.memory);
   const known = draft.memory.departures.get(account)?.how;
   if (how !== undefined && how !== known && known !== "removed") draft.seen.departed.push({ account, how });
@@ -77,5 +80,16 @@ export function staysOut(it: Case): boolean {
 export function endDeparture(it: Case): void {
   noticeDeparture(it);
   const { account, standing, draft } = it;
-  if (barredBy(standing, account, draft.memory) !== undefined) draft.seen.departureEnded.push(account);
+  const how = barredBy(standing, account, draft.memory);
+  if (how === undefined || isCut(it) || (how === "left" && isEntitledElsewhere(it))) return;
+  draft.seen.departureEnded.push(account);
 }
+
+/** Unlinking ends no entitlement: linking again would undo what a person decided. */
+const isCut = ({ verdict }: Case): boolean => verdict.is === "no" && verdict.requested === true;
+
+/** Whoever is gone from the Discord server has left all of its roles: that lasts while any of them is still theirs. */
+const isEntitledElsewhere = ({ account, standing, draft }: Case): boolean =>
+  draft.place.target === "discord" &&
+  standing.is === "absent" &&
+  [...draft.given.want.values()].some((wishes) => wishes.get(account)?.verdict.is === "yes");

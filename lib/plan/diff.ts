@@ -14,9 +14,9 @@ import {
 } from "../model.ts";
 import { dayOf } from "../rules.ts";
 import { byAccount, draftOf, observationsOf, skip, type Case, type Draft, type PlanGiven } from "./case.ts";
-import { barredBy, endDeparture, noticeComing, noticeDeparture, staysOut } from "./departures.ts";
+import { endDeparture, noticeComing, noticeDeparture, staysOut } from "./departures.ts";
 import { sortSteps } from "./evict.ts";
-import { looksAtAllJoinRoles, whoJoins } from "./joins.ts";
+import { barredOnRecord, looksAtAllJoinRoles, wentFromServer, whoJoins } from "./joins.ts";
 import { entrance, isStranger, placesById, removalsInRooms } from "./spaces.ts";
 import { lookAtStrangers, take, takeIfLongUnreadable } from "./take.ts";
 
@@ -173,13 +173,18 @@ function bringIn(it: Case): void {
   const { place, memory, given } = draft;
   if (given.joining.has(account)) {
     // Whoever comes for one role gets them all, but for what a person took from them.
-    if (barredBy(standing, account, memory) === "removed") staysOut(it);
+    if (barredOnRecord(account, memory) === "removed") staysOut(it);
     else grant(it);
   } else if (place.onlyOnJoin !== true) {
     if (standing.is !== "absent" || standing.joinable !== true)
       skip(it, "absent", "is not on the server yet");
     else if (!looksAtAllJoinRoles(given)) skip(it, "absent", "is brought in by a run without --only");
-    else if (!staysOut(it)) grantUnlessRefused(it);
+    else if (!staysOut(it)) {
+      const how = wentFromServer(account, standing, given);
+      if (how === "left") skip(it, "left by choice", "left the server");
+      else if (how === "removed") skip(it, "removed by a person", "a person threw them out");
+      else grantUnlessRefused(it);
+    }
   }
 }
 

@@ -30,10 +30,16 @@ export interface EvictionGiven {
   readonly isOver: (place: Place, account: Account) => boolean;
 }
 
+/** Takes the place alone in the stead of throwing out, and says why the account may stay on the server. */
+export const asRevoke = (step: Step, why: string): Step =>
+  step.verb === "evict"
+    ? { ...step, verb: "revoke", because: `${step.because}; not thrown out of the server: ${why}` }
+    : step;
+
 /**
- * One eviction per account, in its first place, which takes all of its places; revokes in its stead where a rule still
- * justifies the account, or where it keeps, or may keep, an access that this run does not take. `steps` come in the
- * order of places.
+ * One eviction per account, in its first place, which takes all of its places; revokes in its stead, which say so, where a
+ * rule still justifies the account, or where it keeps, or may keep, an access that this run does not take. `steps` come in
+ * the order of places.
  */
 export function settleEvictions(steps: readonly Step[], given: EvictionGiven): readonly Step[] {
   const evictions = Map.groupBy(
@@ -41,12 +47,13 @@ export function settleEvictions(steps: readonly Step[], given: EvictionGiven): r
     (step) => step.account,
   );
   if (evictions.size === 0) return steps;
-  const stays = stayingElsewhere(given);
+  const whyStays = reasonsToStay(given);
   return [
     ...steps.filter((step) => step.verb !== "evict"),
-    ...[...evictions].flatMap(([account, group]) =>
-      stays(account) ? group.map((step): Step => ({ ...step, verb: "revoke" })) : merged(group),
-    ),
+    ...[...evictions].flatMap(([account, group]) => {
+      const why = whyStays(account);
+      return why === undefined ? merged(group) : group.map((step) => asRevoke(step, why));
+    }),
   ];
 }
 
@@ -68,15 +75,25 @@ const staysIn: ReadonlySet<Skip["why"]> = new Set([
   "unreadable",
 ]);
 
-function stayingElsewhere(given: EvictionGiven): (account: Account) => boolean {
+/** Why an account may stay on the server, in the same words whatever the order of places; undefined: nothing speaks for it. */
+function reasonsToStay(given: EvictionGiven): (account: Account) => string | undefined {
   const { skips, planned, want, foreignGrants, isOver } = given;
-  const staying = new Set(
-    [...skips.filter((skip) => staysIn.has(skip.why)), ...foreignGrants].map(({ account }) => account),
+  const places = [...want].sort(([a], [b]) => compareIds(a.id, b.id));
+  const byRules = (account: Account): string | undefined => {
+    const verdictOn = (place: Place) => want.get(place)?.get(account)?.verdict.is;
+    const open = places.filter(([place]) => verdictOn(place) !== "no" || !isOver(place, account));
+    const [place] = open.find(([it]) => verdictOn(it) === "yes") ?? open[0] ?? [];
+    return place && `${verdictOn(place) === "yes" ? "is" : "may be"} entitled to ${place.id}`;
+  };
+  const kept = skips
+    .filter(({ why }) => staysIn.has(why))
+    .map(({ account, place, why }) => [account, `keeps or may keep ${place.id} (${why})`] as const);
+  const leftOver = foreignGrants.map(
+    ({ account, placeId }) => [account, `has ${placeId}, which is no longer configured`] as const,
   );
+  const byHolding = new Map([...kept, ...leftOver].sort(([, a], [, b]) => compareIds(b, a)));
   // Somebody may hold a place that was not read by another hand than ours, of which nothing is on record.
-  const isPartial = [...want.keys()].some((place) => !planned.has(place));
+  const unread = places.find(([place]) => !planned.has(place))?.[0];
   return (account) =>
-    isPartial ||
-    staying.has(account) ||
-    [...want].some(([place, wishes]) => wishes.get(account)?.verdict.is !== "no" || !isOver(place, account));
+    byRules(account) ?? byHolding.get(account) ?? (unread && `who has ${unread.id} was not read`);
 }

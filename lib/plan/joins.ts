@@ -1,6 +1,6 @@
 /** Who is brought into the Discord server: once, with all the roles that they are to have. */
 import type { Account } from "../ids.ts";
-import type { Place, PlaceMemory, PlaceState, Want } from "../model.ts";
+import type { Departure, Place, PlaceMemory, PlaceState, Standing, Want } from "../model.ts";
 import { barredBy } from "./departures.ts";
 
 interface Given {
@@ -19,16 +19,42 @@ export function whoJoins(given: Given): ReadonlySet<Account> {
     const wishes = given.want.get(place);
     for (const [account, standing] of state.members) {
       if (standing.is !== "absent" || standing.joinable !== true) continue;
-      if (wishes?.get(account)?.verdict.is === "yes" && mayJoin(place, account, given)) joining.add(account);
+      if (wishes?.get(account)?.verdict.is !== "yes" || wentFromServer(account, standing, given)) continue;
+      if (mayJoin(place, account, standing, given)) joining.add(account);
     }
   }
   return joining;
 }
 
-function mayJoin(place: Place, account: Account, { memories, nowMs }: Given): boolean {
+/**
+ * How somebody left the server, or was thrown out, while entitled to a role that is still theirs: no other role that
+ * begins brings them back. Undefined: they may be brought in.
+ */
+export function wentFromServer(
+  account: Account,
+  standing: Absent,
+  { want, memories }: Pick<Given, "want" | "memories">,
+): Departure["how"] | undefined {
+  for (const [place, wishes] of want) {
+    const memory = memories.get(place);
+    if (place.onlyOnJoin === true || memory === undefined) continue;
+    if (wishes.get(account)?.verdict.is !== "yes") continue;
+    const how = barredOnRecord(account, memory);
+    // A role alone may be taken from somebody as well, who then left by choice.
+    if (how === "left" || (how === "removed" && standing.kicked === true)) return how;
+  }
+  return undefined;
+}
+
+type Absent = Extract<Standing, { readonly is: "absent" }>;
+
+/** How somebody who is gone is barred from a place, whatever the platform tells of how they went. */
+export const barredOnRecord = (account: Account, memory: PlaceMemory): Departure["how"] | undefined =>
+  barredBy({ is: "absent", joinable: true }, account, memory);
+
+function mayJoin(place: Place, account: Account, standing: Absent, { memories, nowMs }: Given): boolean {
   const memory = memories.get(place);
-  if (memory === undefined || barredBy({ is: "absent", joinable: true }, account, memory) !== undefined)
-    return false;
+  if (memory === undefined || barredBy(standing, account, memory) !== undefined) return false;
   return (memory.refusals.get(account)?.nextTryAtMs ?? 0) <= nowMs;
 }
 

@@ -1,4 +1,5 @@
 /** Who is taken out of a place: those of ours who are no longer entitled, and strangers where they may not stay. */
+import { dayMs } from "../durations.ts";
 import type { Account } from "../ids.ts";
 import { isIn, isOurs, type Step, type Verb, type Verdict, type Wish } from "../model.ts";
 import { dayOf } from "../rules.ts";
@@ -63,8 +64,6 @@ function isKept(it: Case): boolean {
   skip(it, "kept", it.verdict.because);
   return true;
 }
-
-export const dayMs = 24 * 60 * 60 * 1000;
 
 function isInGrace(it: Case): boolean {
   const { draft, account, verdict } = it;

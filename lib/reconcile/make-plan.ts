@@ -60,7 +60,7 @@ export async function makePlan(job: Job): Promise<Planned> {
 
   const known = await database.read((sql) => loadMemories(sql, job, new Map()));
   const linked = new Set([...accountsOn(job.platform, links.resolved), ...accountsOwned(known)]);
-  const have = await target.read(job.chosen, linked, onRecordIn(known));
+  const have = await target.read(job.chosen, linked, onRecordIn(known), unsettledIn(known));
   const memory = await database.read((sql) => loadMemory(sql, job, have));
 
   const want = wishesOf(
@@ -205,11 +205,11 @@ function loadMemories(
   { places, target, now }: Job,
   have: ReadonlyMap<Place, PlaceState>,
 ): ReadonlyMap<Place, PlaceMemory> {
-  const seen = loadArrivals(sql, target.name);
+  const arrivals = loadArrivals(sql, target.name);
   return new Map(
     places.map((place) => [
       place,
-      loadPlaceMemory(sql, target.name, placeIdNow(have.get(place)), place.id, now(), seen),
+      loadPlaceMemory(sql, target.name, placeIdNow(have.get(place)), place.id, now(), arrivals),
     ]),
   );
 }
@@ -224,6 +224,16 @@ const onRecordIn = (memories: ReadonlyMap<Place, PlaceMemory>): ReadonlyMap<Plac
     [...memories].map(([place, { grants }]) => {
       const ours = [...grants.values()].filter((grant) => isOurs(grant) && grant.settled);
       return [place, new Set(ours.map(({ account }) => account))];
+    }),
+  );
+
+const unsettledIn = (
+  memories: ReadonlyMap<Place, PlaceMemory>,
+): ReadonlyMap<Place, ReadonlyMap<Account, number>> =>
+  new Map(
+    [...memories].map(([place, { grants }]) => {
+      const open = [...grants.values()].filter((grant) => isOurs(grant) && !grant.settled);
+      return [place, new Map(open.map(({ account, sinceMs }) => [account, sinceMs]))];
     }),
   );
 

@@ -1,5 +1,6 @@
 /** Removals that wait for approval, as they were shown, under their hash. */
 import { z } from "zod";
+import { dayMs } from "../durations.ts";
 import type { Row, Sql } from "../db.ts";
 import type { Account, ContentId, FanId, ListId, PlaceId, TargetName } from "../ids.ts";
 import type { Accepts, Held, Place, Rule, Step } from "../model.ts";
@@ -12,7 +13,6 @@ export interface StoredHeld {
   readonly atMs: number;
 }
 
-const dayMs = 24 * 60 * 60 * 1000;
 /** An approval of what was shown longer ago is none. */
 const keptMs = 30 * dayMs;
 

@@ -2,6 +2,7 @@
  * The journal: every run with its plan, written before the first step, and the outcomes as they come. Ownership follows
  * from it: a grant is ours from the moment it is planned, and stops being ours when its removal is done.
  */
+import { dayMs, hourMs } from "../durations.ts";
 import type { Row, Sql } from "../db.ts";
 import type { Account, FanId, PlaceId, TargetName } from "../ids.ts";
 import type { Step, Verb } from "../model.ts";
@@ -59,8 +60,6 @@ export interface StoredRun {
   readonly summary: string | undefined;
 }
 
-const hourMs = 60 * 60 * 1000;
-const dayMs = 24 * hourMs;
 /** How long a member's own refusal is left alone, the first time, the second, …; from then on the last. */
 const refusalPausesMs = [hourMs, 6 * hourMs, dayMs, 3 * dayMs, 7 * dayMs];
 const journalKeptMs = 400 * dayMs;

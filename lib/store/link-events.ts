@@ -44,6 +44,19 @@ export function saveLinkEvent(sql: Sql, { event, platform, account, fan, detail 
   );
 }
 
+/** Whether an event of this kind is on record for a pair since then. */
+export const isRecordedSince = (
+  sql: Sql,
+  { event, account, fan }: { readonly event: LinkEventKind } & Pick<Required<LinkEvent>, "account" | "fan">,
+  sinceMs: number,
+): boolean =>
+  sql.get("SELECT 1 FROM link_events WHERE fan = ? AND account = ? AND event = ? AND at_ms > ?", [
+    fan ?? null,
+    account ?? null,
+    event,
+    sinceMs,
+  ]) !== undefined;
+
 /** The newest `limit` events, newest first: all, or those that name one account or one fan. */
 export function loadLinkEvents(
   sql: Sql,

@@ -61,13 +61,25 @@ const inviteIn = (row: Row): Invite => ({
   sent: sentStates.nullable().parse(row["sent"]) ?? undefined,
 });
 
-/** Uses a link up. False: there is none, or it has expired or was used before, and nothing changed. */
+/**
+ * Uses a link up, and ends all others of its fan. False: there is none, or it has expired or was used before, and
+ * nothing changed.
+ */
 export function useInvite(sql: Sql, nonce: string, nowMs: number): boolean {
   const invite = loadInvite(sql, nonce);
   if (invite === undefined || invite.usedAtMs !== undefined || invite.expiresAtMs <= nowMs) return false;
   sql.run("UPDATE link_invites SET used_at_ms = ? WHERE nonce = ?", [nowMs, nonce]);
+  endInvites(sql, invite.fan, nowMs);
   saveLinkEvent(sql, { event: "invite used", fan: invite.fan }, nowMs);
   return true;
+}
+
+/** Ends all links of a fan that are still good. That they were sent stays on record. */
+export function endInvites(sql: Sql, fan: FanId, nowMs: number): void {
+  sql.run(
+    "UPDATE link_invites SET expires_at_ms = ?1 WHERE fan = ?2 AND used_at_ms IS NULL AND expires_at_ms > ?1",
+    [nowMs, fan],
+  );
 }
 
 /** Notes how the message that carries a link stands now. */
@@ -77,12 +89,12 @@ export function saveInviteSent(sql: Sql, nonce: string, sent: SentState, nowMs: 
   if (sent === "sent") saveLinkEvent(sql, { event: "invite sent", fan }, nowMs);
 }
 
-/** Who was sent a link that has not expired, perhaps or in vain; only those whose message surely got lost are left out. */
-export function loadInvitedFans(sql: Sql, nowMs: number): ReadonlySet<FanId> {
-  const rows = sql.all(
-    "SELECT fan FROM link_invites WHERE sent IS NOT NULL AND sent <> 'failed' AND expires_at_ms > ?",
-    [nowMs],
-  );
+/**
+ * Who was ever sent a link, perhaps or in vain, also one that has expired since; only those whose message surely got
+ * lost are left out.
+ */
+export function loadInvitedFans(sql: Sql): ReadonlySet<FanId> {
+  const rows = sql.all("SELECT fan FROM link_invites WHERE sent IS NOT NULL AND sent <> 'failed'");
   return new Set(rows.map(fanIn));
 }
 

@@ -5,7 +5,7 @@ import type { Row, Sql } from "../db.ts";
 import { type DiscordUserId, type FanId, type Mxid, parseDiscordUserId, type Platform } from "../ids.ts";
 import { endLeavings } from "./account.ts";
 import { fanIn, integer, linkedAccountIn, optionalFanIn, platformIn, text } from "./columns.ts";
-import { type LinkEventKind, saveLinkEvent } from "./link-events.ts";
+import { isRecordedSince, type LinkEventKind, saveLinkEvent } from "./link-events.ts";
 import { dropLogin } from "./logins.ts";
 import { dropArrival } from "./ownership.ts";
 
@@ -66,7 +66,7 @@ export function loadBlocks(sql: Sql, of?: Party): readonly Block[] {
   return sql
     .all(
       `SELECT * FROM blocks WHERE ?1 IS NULL OR account = ?1 OR fan = ?1 OR account IS NULL
-       ORDER BY platform, account, fan`,
+       ORDER BY platform, account, fan, created_at_ms`,
       [of ?? null],
     )
     .map(blockIn);
@@ -143,6 +143,7 @@ export function addLink(
 ): boolean {
   const { platform, account, fan, source } = link;
   if (source === "proved" ? isBlockedByOperator(sql, link) : isFanBlocked(sql, fan)) return false;
+  const isNews = source === "operator" || !isProvedSince(sql, link, nowMs - newsMs);
   sql.run("DELETE FROM blocks WHERE platform = ? AND account = ? AND (fan = ? OR fan IS NULL)", [
     platform,
     account,
@@ -158,9 +159,21 @@ export function addLink(
     endLeavings(sql, platform, account, nowMs);
     dropArrival(sql, platform, account);
   }
-  saveLinkEvent(sql, { event: "added", platform, account, fan, detail: source }, nowMs);
+  if (isNews) saveLinkEvent(sql, { event: "added", platform, account, fan, detail: source }, nowMs);
   return true;
 }
+
+/** For so long, linking again what stands is not worth a record. */
+export const newsMs = 10 * 60 * 1000;
+
+/** Whether a pair stands by a proof that was made, or made anew, since then. */
+export const isProvedSince = (
+  sql: Sql,
+  { account, fan }: Pick<LinkPair, "account" | "fan">,
+  sinceMs: number,
+) =>
+  loadStoredLinks(sql, account).some((stored) => stored.fan === fan && stored.source === "proved") &&
+  isRecordedSince(sql, { event: "added", account, fan }, sinceMs);
 
 /** Whether the operator blocked a pair, its account or its fan. */
 export const isBlockedByOperator = (sql: Sql, { account, fan }: Pick<LinkPair, "account" | "fan">): boolean =>
@@ -188,7 +201,7 @@ export type Cut = keyof typeof cuts;
 /**
  * Ends the link of an account and a fan, or all links of the account, whatever their source: deletes what is stored and
  * writes a block, so that an address book cannot bring it back. The account's leave to be brought into the Discord
- * server ends with it. An operator's cut outlasts a fan's.
+ * server ends with it. An operator's cut and a fan's own stand side by side.
  */
 export function removeLink(
   sql: Sql,
@@ -259,9 +272,7 @@ function saveBlock(
 ): void {
   sql.run(
     `INSERT INTO blocks (platform, account, fan, reason, cause, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (coalesce(platform, ''), coalesce(account, ''), coalesce(fan, '')) DO UPDATE
-     SET reason = excluded.reason, cause = excluded.cause, created_at_ms = excluded.created_at_ms
-     WHERE blocks.cause <> 'operator' AND excluded.cause = 'operator'`,
+     ON CONFLICT (coalesce(platform, ''), coalesce(account, ''), coalesce(fan, ''), cause) DO NOTHING`,
     [platform ?? null, account ?? null, fan ?? null, how, cuts[how].cause, nowMs],
   );
 }

@@ -29,6 +29,18 @@ export function saveLogin(sql: Sql, account: DiscordUserId, login: Login, nowMs:
   );
 }
 
+/** Puts a renewed login in the place of the old one; false, and nothing is stored, where that is not kept any more. */
+export function replaceLogin(
+  sql: Sql,
+  account: DiscordUserId,
+  { old, renewed }: { readonly old: Login; readonly renewed: Login },
+  nowMs: number,
+): boolean {
+  if (loadLogin(sql, account)?.refreshToken !== old.refreshToken) return false;
+  saveLogin(sql, account, renewed, nowMs);
+  return true;
+}
+
 /** Forgets the login of an account; given one, only where no newer one has taken its place. */
 export function dropLogin(sql: Sql, account: DiscordUserId, login?: Login): void {
   sql.run("DELETE FROM discord_logins WHERE account = ? AND refresh_token = coalesce(?, refresh_token)", [

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Row, Sql } from "../db.ts";
 import type { DiscordUserId } from "../ids.ts";
 import { integer, text } from "./columns.ts";
+import { loadMeta, saveMeta } from "./meta.ts";
 
 /**
  * known: on record without a message · waiting: to be sent · sending: written down before it is sent, and never sent
@@ -72,6 +73,44 @@ export const loadTriesSince = (sql: Sql, sinceMs: number): readonly number[] =>
       [sinceMs],
     )
     .map((row) => integer(row, "changed_at_ms"));
+
+/** Dates the tries that are on record as of later than `afterMs` to `nowMs`. */
+export function dateTriesBack(sql: Sql, { afterMs, nowMs }: { afterMs: number; nowMs: number }): void {
+  sql.run(
+    `UPDATE offers SET changed_at_ms = ?
+     WHERE state IN ('sending', 'sent', 'refused', 'failed') AND changed_at_ms > ?`,
+    [nowMs, afterMs],
+  );
+}
+
+// ---- Discord's own limit ----------------------------------------------------------------------------------------
+
+const tooFastKey = "upsell_too_fast_at_ms";
+
+/** When Discord last said that it has had enough of new direct messages, if ever. */
+export function loadTooFastAtMs(sql: Sql): number | undefined {
+  const atMs = loadMeta(sql, tooFastKey);
+  return atMs === undefined ? undefined : Number(atMs);
+}
+
+/** Remembers it for the next start. */
+export function saveTooFastAtMs(sql: Sql, atMs: number): void {
+  saveMeta(sql, tooFastKey, String(atMs));
+}
+
+// ---- To whom ----------------------------------------------------------------------------------------------------
+
+/** To whom an offer may have gone after `sinceMs` and who has not asked to stop, the latest at the front. */
+export const loadReceiversSince = (sql: Sql, sinceMs: number): readonly DiscordUserId[] =>
+  sql
+    .all(
+      `SELECT account FROM offers
+       WHERE state IN ('sending', 'sent') AND changed_at_ms > ?
+         AND account NOT IN (SELECT account FROM offer_refusals WHERE why = 'stop')
+       GROUP BY account ORDER BY max(changed_at_ms) DESC, account`,
+      [sinceMs],
+    )
+    .map((row) => text(row, "account") as DiscordUserId);
 
 export function countOffers(sql: Sql): Readonly<Record<OfferState, number>> {
   const counted = { known: 0, waiting: 0, sending: 0, sent: 0, refused: 0, failed: 0 };

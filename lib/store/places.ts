@@ -1,11 +1,10 @@
 /** What is remembered of each place between runs. */
+import { dayMs } from "../durations.ts";
 import type { Sql } from "../db.ts";
 import type { Account, PlaceId, TargetName } from "../ids.ts";
 import type { Departure, Grant, Observations, PlaceMemory, Refusal } from "../model.ts";
 import { accountIn, integer, optionalInteger, optionalText, placeIdIn, text } from "./columns.ts";
 import { addBasis, grantIn, saveArrival, saveGrant, saveLoss, type Seat } from "./ownership.ts";
-
-const dayMs = 24 * 60 * 60 * 1000;
 
 const emptyMemory = {
   rulesHash: undefined,
@@ -20,12 +19,11 @@ const emptyMemory = {
 
 /**
  * All that is remembered of one place. `placeId` is where the configured id leads now; undefined (it could not be told)
- * asks for where it led last. A place that was applied under another configured id, such as a room by its alias, is
- * known by its place id. The figures of the last 24 hours count back from `nowMs`:
- * removedLastDay has whom we took out, or may have (the effect of the step is not known yet), not counting what was
- * approved or asked for; oursDayAgo counts who was ours then,
- * which is who is ours now and was already, and who has lost the place since. `seen` is what `loadArrivals` gives: it is
- * the same for all places of a target.
+ * asks for where it led last, or, before it was ever applied, for what the id itself names. A place that was applied under
+ * another configured id, such as a room by its alias, is known by its place id. The figures of the last 24 hours count back
+ * from `nowMs`: removedLastDay has whom we took out, or may have (the effect of the step is not known yet), not counting
+ * what was approved or asked for; oursDayAgo counts who was ours then, which is who is ours now and was already, and who has
+ * lost the place since. `arrivals` are what `loadArrivals` gives: they are the same for all places of a target.
  */
 export function loadPlaceMemory(
   sql: Sql,
@@ -33,23 +31,27 @@ export function loadPlaceMemory(
   placeId: PlaceId | undefined,
   configuredId: string,
   nowMs: number,
-  seen: ReadonlySet<Account> = loadArrivals(sql, target),
+  arrivals: ReadonlySet<Account> = loadArrivals(sql, target),
 ): PlaceMemory {
   const applied = loadApplied(sql, target, placeId, configuredId);
-  const id = placeId ?? applied?.placeId;
-  if (id === undefined) return { ...emptyMemory, seen };
+  const id = placeId ?? applied?.placeId ?? placeIdIfConfigured(target, configuredId);
+  if (id === undefined) return { ...emptyMemory, arrivals };
   return {
     rulesHash: applied?.rulesHash,
     placeId: applied?.placeId,
     grants: loadGrants(sql, target, id),
     departures: loadDepartures(sql, target, id),
-    seen,
+    arrivals,
     refusals: loadRefusals(sql, target, id),
     lapsedSinceMs: loadLapses(sql, target, id),
     removedLastDay: loadRemoved(sql, target, id, nowMs - dayMs),
     oursDayAgo: countOursAt(sql, target, id, nowMs - dayMs),
   };
 }
+
+/** Roles and lists are configured by the ids that the journal knows them by; a room may be by an alias. */
+const placeIdIfConfigured = (target: TargetName, configuredId: string): PlaceId | undefined =>
+  target === "matrix" ? undefined : (configuredId as PlaceId);
 
 function loadApplied(
   sql: Sql,
@@ -179,10 +181,10 @@ export function saveObservations(
 function saveComingsAndGoings(
   sql: Sql,
   target: TargetName,
-  { placeId, departed, returned, seen, departureEnded, lapsed, entitledAgain }: Observations,
+  { placeId, departed, returned, arrivals, departureEnded, lapsed, entitledAgain }: Observations,
   nowMs: number,
 ): void {
-  for (const account of seen) saveArrival(sql, target, account, nowMs);
+  for (const account of arrivals) saveArrival(sql, target, account, nowMs);
   for (const account of returned) {
     sql.run("DELETE FROM departures WHERE target = ? AND place_id = ? AND account = ?", [
       target,

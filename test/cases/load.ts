@@ -129,6 +129,7 @@ const standingSchema = z.union([
     .enum(["in", "invited", "out", "absent", "knocking", "banned", "left", "removed"])
     .transform((is): Standing => ({ is })),
   z.literal("joinable").transform((): Standing => ({ is: "absent", joinable: true })),
+  z.literal("kicked").transform((): Standing => ({ is: "absent", joinable: true, kicked: true })),
   z.strictObject({ is: z.enum(["in", "invited"]), untouchable: z.string() }),
   z.strictObject({ is: z.literal("unknown"), because: z.string() }),
 ]);
@@ -156,7 +157,7 @@ const memorySchema = z.strictObject({
     )
     .default({}),
   /** Default: whoever is not absent now. */
-  seen: names.optional(),
+  arrivals: names.optional(),
   refusals: z
     .record(z.string(), z.strictObject({ sentence: z.string(), times: z.number(), nextTry: time }))
     .default({}),
@@ -298,7 +299,7 @@ function memoryOf(id: string, { memory, members }: PlaceCase, place: Place): Pla
       noticedAtMs: noticed,
       endedAtMs: ended,
     })),
-    seen: new Set(memory.seen?.map(accountOf) ?? present(members)),
+    arrivals: new Set(memory.arrivals?.map(accountOf) ?? present(members)),
     refusals: mapped(memory.refusals, (name, { sentence, times, nextTry }) => ({
       account: accountOf(name),
       sentence,

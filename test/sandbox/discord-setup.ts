@@ -10,6 +10,7 @@ import {
   parseGuildId,
   type PlaceId,
 } from "../../lib/ids.ts";
+import type { Log } from "../../lib/log.ts";
 import type { Logins } from "../../lib/logins.ts";
 import type { OnExpiry, Place, PlaceState, ReadablePlace, Step, Verb } from "../../lib/model.ts";
 import type { Outcome, Target } from "../../lib/target.ts";
@@ -82,15 +83,22 @@ export interface OpenOptions extends Partial<DiscordConfig> {
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
   readonly logins?: Logins;
+  readonly log?: Log;
 }
 
 export function openTarget(
   discord: DiscordSandbox,
   places: readonly Place[],
-  { signal = new AbortController().signal, timeoutMs = 2000, logins, ...config }: OpenOptions = {},
+  {
+    signal = new AbortController().signal,
+    timeoutMs = 2000,
+    logins,
+    log = pino({ level: "silent" }),
+    ...config
+  }: OpenOptions = {},
 ): Target {
   return openDiscord(configOf(discord, places, config), {
-    log: pino({ level: "silent" }),
+    log,
     signal,
     timeoutMs,
     ...(logins === undefined ? {} : { logins }),

@@ -6,6 +6,7 @@ import { openDatabase } from "../../lib/db.ts";
 import { loginsIn } from "../../lib/discord-logins.ts";
 import { parseDiscordUserId, parseFanId } from "../../lib/ids.ts";
 import { addLink } from "../../lib/store/links.ts";
+import { saveLogin } from "../../lib/store/logins.ts";
 import {
   assertClean,
   noLimits,
@@ -16,7 +17,7 @@ import {
   type Person,
 } from "../installation.ts";
 import { issueLogin, withdrawLogins } from "../sandbox/discord-logins.ts";
-import { comeIn, leave } from "../sandbox/discord-people.ts";
+import { addModerator, comeIn, kickByHand, leave, moderatorId } from "../sandbox/discord-people.ts";
 import { addRole, roleIdAt } from "../sandbox/discord-world.ts";
 import { passes } from "../sandbox/faults.ts";
 
@@ -62,7 +63,10 @@ async function startServer(
     },
     giveLogin: async (person: Person): Promise<void> => {
       const { accessToken, refreshToken, expiresAtMs, scopes } = issueLogin(world, person.discord);
-      await logins.save(idOf(person), { accessToken, refreshToken, expiresAtMs, scopes });
+      const login = { accessToken, refreshToken, expiresAtMs, scopes };
+      await database.write((sql) => {
+        saveLogin(sql, idOf(person), login, Date.now());
+      });
     },
     hasLogin: async (person: Person) => (await logins.accounts()).has(idOf(person)),
     /** The link page does this. */
@@ -190,6 +194,40 @@ describe("auto-join", () => {
     assert.deepEqual(changes(), ["PUT member", "PUT member"]);
     for (const person of [asks, renews]) assert.deepEqual(rolesOf(person), ["member", "subscription"]);
     assert.deepEqual(rolesOf(quick), ["absent"]);
+  });
+
+  it("brings nobody in whom a moderator threw out, until they are invited again or their entitlement begins anew", async (test) => {
+    const { home, world, changes, ...server } = await startServer(test);
+    const { giveLogin, rolesOf, proveLink } = server;
+    addModerator(world);
+    const people = ["rude", "renews", "forgiven", "leaves", "stays"].map((name) => home.addPerson(name));
+    const [rude, renews, forgiven, leaves] = people;
+    assert.ok(rude && renews && forgiven && leaves);
+    for (const person of people) home.entitle("subscription", person);
+    home.saveBooks();
+    await settle(home);
+    const thrownOut = [rude, renews, forgiven];
+    for (const { discord } of thrownOut) kickByHand(world, { by: moderatorId, to: discord });
+    leave(world, leaves.discord);
+    for (const person of [...thrownOut, leaves]) {
+      await proveLink(person);
+      await giveLogin(person);
+    }
+    changes();
+    assert.match(await clean(home), /3 removed by a person/);
+    assert.deepEqual(changes(), ["PUT member"]);
+    assert.deepEqual(rolesOf(leaves), ["member", "subscription"]);
+
+    home.lapse("subscription", renews);
+    for (const person of [rude, renews, forgiven]) await proveLink(person);
+    home.entitle("spending", rude);
+    await clean(home);
+    home.entitle("subscription", renews);
+    assert.equal((await home.run("links", "reinvite", forgiven.discord)).code, 0);
+    await clean(home);
+    assert.deepEqual(rolesOf(rude), ["absent"], "no other role brings them back either");
+
+    for (const person of [renews, forgiven]) assert.deepEqual(rolesOf(person), ["member", "subscription"]);
   });
 
   it("brings in again whom it threw out itself, and takes everything back from whoever unlinks", async (test) => {

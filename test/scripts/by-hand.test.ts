@@ -111,19 +111,21 @@ describe("what a person does by hand", () => {
   });
 
   it("a run that is killed after its changes, before they were read again, is settled by the next one", async (test) => {
-    const { home, who, sync } = await startServer(test, ["lapsing", "staying"]);
-    home.entitle("subscription", home.addPerson("coming"));
+    const { home, world, moderator, role, who, sync } = await startServer(test, ["lapsing", "staying"]);
+    const moderated = home.addPerson("moderated");
+    for (const person of [moderated, home.addPerson("coming")]) home.entitle("subscription", person);
     home.saveBooks();
     home.lapse("subscription", who("lapsing"));
     const { discord } = home.town;
     const running = home.start("sync-discord");
-    const isChanged = () => home.holders("subscription").join() === "coming,staying";
+    const isChanged = () => home.holders("subscription").join() === "coming,moderated,staying";
     const onStrike = () => isChanged() && running.process.kill("SIGKILL");
     discord.faults.push({ method: "GET", path: /\/members/, fault: passes(), onStrike });
     assert.equal((await running.result).signal, "SIGKILL");
     discord.faults.length = 0;
     const open = "SELECT count(*) AS open FROM steps WHERE state = 'planned'";
-    assert.deepEqual(home.rows(open), [{ open: 2 }]);
+    assert.deepEqual(home.rows(open), [{ open: 1 }], "the removal; a grant is on record at once");
+    takeRoleByHand(world, { by: moderator, to: moderated.discord, role });
     const changes = discord.world.auditLog.length;
     const { report, holders } = await sync();
     assert.match(report, /^Nothing to do/m);

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { it, type TestContext } from "node:test";
 
 import { openDatabase } from "../../lib/db.ts";
-import { loginsIn } from "../../lib/discord-logins.ts";
+import { saveLogin } from "../../lib/store/logins.ts";
 import { minSpendCents, noLimits, startPeopled, type Peopled, type Person } from "../installation.ts";
 import { issueLogin, withdrawLogins } from "../sandbox/discord-logins.ts";
 import { accountOf } from "../sandbox/discord-setup.ts";
@@ -31,13 +31,15 @@ async function inviteFans(home: Peopled): Promise<Record<"renewed" | "withdrawn"
   });
   home.config["auto_join"] = { enabled: true, roles: [] };
   home.saveConfig();
-  const logins = loginsIn(openDatabase(home.dataDir));
+  const database = openDatabase(home.dataDir);
   const invite = async (name: string, lastsMs?: number) => {
     const person = home.addPerson(name);
     home.entitle("custom", person);
     world.members.delete(person.discord);
     const login = issueLogin(world, person.discord, lastsMs === undefined ? {} : { lastsMs });
-    await logins.save(accountOf(person.discord), { ...login });
+    await database.write((sql) => {
+      saveLogin(sql, accountOf(person.discord), login, Date.now());
+    });
     return { person, login };
   };
   const renewed = await invite("renewed", -1);
