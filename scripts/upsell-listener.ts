@@ -16,34 +16,17 @@ import { command, type Context } from "../lib/cli.ts";
 import type { DiscordConfig } from "../lib/config/shape.ts";
 import { openDatabase } from "../lib/db.ts";
 import { type ExitCode, exitCodes } from "../lib/errors.ts";
+import { countOffers } from "../lib/store/offers.ts";
 import { listen } from "../lib/upsell/listen.ts";
-import { fetchPreview, loadSummary, previewText } from "../lib/upsell/preview.ts";
+import { fetchPreview, previewText } from "../lib/upsell/preview.ts";
 
 const options = {
   "dry-run": { type: "boolean", description: "say who would get an offer now; send and write nothing" },
 } as const;
 type Run = Context<typeof options>;
 
-/** The library may be about to connect again, which nothing stops; it has nothing to lose. */
-function endInTime(): void {
-  setTimeout(() => process.exit(), 500).unref();
-}
-
-async function dryRun(context: Run, discord: DiscordConfig): Promise<ExitCode> {
-  const { config, dataDir, log, signal, print } = context;
-  const { upsell } = config;
-  if (upsell === undefined) {
-    print(context.options.json ? JSON.stringify({ dryRun: true, offers: [], unread: [] }) : noOffers);
-    return exitCodes.inOrder;
-  }
-  const database = openDatabase(dataDir);
-  const preview = await fetchPreview({ discord, upsell, database, log, signal, now: Date.now });
-  print(context.options.json ? JSON.stringify(preview, undefined, 2) : previewText(preview));
-  return preview.unread.length > 0 ? exitCodes.stepFailed : exitCodes.inOrder;
-}
-
-const noOffers = "The config has no upsell section: there are no offers to send.";
 const noServer = "The config has no discord section: there is nothing to do.";
+const noOffers = "The config has no upsell section: there are no offers to send.";
 
 await command({
   name: "upsell-listener",
@@ -51,24 +34,45 @@ await command({
     "Sends your offer to members who boost your Discord server or buy your SKUs, and answers slash commands.",
   options,
   async run(context) {
-    const { config, dataDir, log, signal, print } = context;
+    const { config, log, print } = context;
     const { discord } = config;
     for (const warning of config.warnings) log.warn(warning);
     if (discord === undefined) {
       print(context.options.json ? "{}" : noServer);
       return exitCodes.inOrder;
     }
-    if (context.options["dry-run"]) return dryRun(context, discord);
-    const database = openDatabase(dataDir);
-    try {
-      await listen({ config, discord, dataDir, database, log, signal, now: Date.now });
-      const { sent, waiting, refused } = await loadSummary(database);
-      const counts = { sent, waiting, refused };
-      if (context.options.json) print(JSON.stringify(counts, undefined, 2));
-      else print(`Offers so far: ${sent} sent, ${waiting} waiting, ${refused} not taken.`);
-      return exitCodes.inOrder;
-    } finally {
-      endInTime();
-    }
+    return context.options["dry-run"] ? preview(context, discord) : listenAndCount(context, discord);
   },
 });
+
+async function preview(context: Run, discord: DiscordConfig): Promise<ExitCode> {
+  const { config, dataDir, log, signal, print } = context;
+  const { upsell } = config;
+  if (upsell === undefined) {
+    print(context.options.json ? JSON.stringify({ dryRun: true, offers: [], unread: [] }) : noOffers);
+    return exitCodes.inOrder;
+  }
+  const database = openDatabase(dataDir);
+  const found = await fetchPreview({ config, discord, upsell, database, log, signal, now: Date.now });
+  print(context.options.json ? JSON.stringify(found, undefined, 2) : previewText(found));
+  return found.unread.length > 0 ? exitCodes.stepFailed : exitCodes.inOrder;
+}
+
+async function listenAndCount(context: Run, discord: DiscordConfig): Promise<ExitCode> {
+  const { config, dataDir, log, signal, print } = context;
+  const database = openDatabase(dataDir);
+  try {
+    await listen({ config, discord, dataDir, database, log, signal, now: Date.now });
+    const { sent, waiting, refused } = await database.read(countOffers);
+    if (context.options.json) print(JSON.stringify({ sent, waiting, refused }, undefined, 2));
+    else print(`Offers so far: ${sent} sent, ${waiting} waiting, ${refused} not taken.`);
+    return exitCodes.inOrder;
+  } finally {
+    endInTime();
+  }
+}
+
+/** The library may be about to connect again, which nothing stops; it has nothing to lose. */
+function endInTime(): void {
+  setTimeout(() => process.exit(), 500).unref();
+}

@@ -1,18 +1,37 @@
 /** The upsell listener on a real connection to the stand-in: who is written to, what, and how often. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { EntitlementType } from "discord-api-types/v10";
-import { addLink } from "../lib/store/links.ts";
+import type { Sql } from "../lib/db.ts";
+import { addLink, saveBooks } from "../lib/store/links.ts";
 import { parseFanId } from "../lib/ids.ts";
 import { saveSnapshot } from "../lib/store/snapshot.ts";
+import { recordFindings } from "../lib/upsell/catch-up.ts";
 import { buy, deleteEntitlement } from "./sandbox/discord-entitlements.ts";
+import { useCommand } from "./sandbox/discord-gateway-interactions.ts";
 import { messagesTo, rename, startBoosting, stopBoosting, writeToBot } from "./sandbox/discord-people.ts";
 import { account } from "./sandbox/discord-setup.ts";
+import { answers } from "./sandbox/faults.ts";
 import { addMember, userIdAt } from "./sandbox/discord-world.ts";
 import { fans, setStage, sku, type Stage, until } from "./upsell-stage.ts";
 
 const hourMs = 60 * 60_000;
 const [ana, bo, cleo, dan] = [account(0), account(1), account(2), account(3)];
+
+const fan = parseFanId("aaaaaaaa-0000-4000-8000-000000000000") ?? assert.fail();
+/** A snapshot of this moment, in which the fan subscribes. */
+function saveSubscriber(sql: Sql): void {
+  const row = { handle: "ana", displayName: "Ana", isTopSpender: false, status: "active" };
+  saveSnapshot(sql, {
+    endedAtMs: Date.now(),
+    needsKey: "",
+    subscribers: new Map([[fan, { ...row, periodEndsAtMs: undefined, isFree: false }]]),
+    followers: undefined,
+    lists: new Map(),
+  });
+}
 
 const heard = ({ discord }: Stage, id: string) => messagesTo(discord.world, id);
 const isWrittenTo = (stage: Stage, id: string) =>
@@ -67,21 +86,14 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
     const stage = await setStage(t, { upsell: { max_per_hour: 1, max_per_day: 10 } });
     const { world } = stage.discord;
     const bot = addMember(world, { id: userIdAt(50), username: "robot", bot: true }).user.id;
-    const fan = parseFanId("aaaaaaaa-0000-4000-8000-000000000000");
-    assert.ok(fan !== undefined);
-    const row = { handle: "ana", displayName: "Ana", isTopSpender: false, status: "active" };
     await stage.database.write((sql) => {
       addLink(sql, { fan, platform: "discord", account: ana, source: "proved" }, 1);
-      saveSnapshot(sql, {
-        endedAtMs: Date.now(),
-        needsKey: "",
-        subscribers: new Map([[fan, { ...row, periodEndsAtMs: undefined, isFree: false }]]),
-        followers: undefined,
-        lists: new Map(),
-      });
+      saveSubscriber(sql);
     });
     await stage.start();
     startBoosting(world, bot);
+    buy(world, { account: bot, skuId: sku });
+    await becomes(stage, 50, "known", `sku:${sku}`);
     startBoosting(world, ana);
     await becomes(stage, 0, "known");
     await settled(stage);
@@ -98,10 +110,46 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
     );
   });
 
+  it("reckons with what was written into an address book since the last sync", async (t) => {
+    const stage = await setStage(t);
+    const { world } = stage.discord;
+    const book = join(stage.folder, "discord_addressbook.yaml");
+    writeFileSync(book, `${fan}:\n  - "${ana}"\n`);
+    await stage.database.write((sql) => {
+      saveSubscriber(sql);
+    });
+    await stage.start();
+    startBoosting(world, ana);
+    await becomes(stage, 0, "known");
+
+    writeFileSync(book, "no map");
+    startBoosting(world, bo);
+    const complaints = () => stage.logged.filter((line) => /^The offers wait: .*this is no map/.test(line));
+    await until("the broken book is told of", () => complaints().length > 0);
+    startBoosting(world, cleo);
+    await becomes(stage, 2, "waiting");
+    writeFileSync(book, `${fan}:\n  - "${ana}"\n  - "${bo}"\n`);
+    startBoosting(world, dan);
+    await becomes(stage, 3, "sent");
+    assert.deepEqual([await stage.state(1), await stage.state(2)], ["known", "sent"]);
+    assert.deepEqual([heard(stage, ana), heard(stage, bo), complaints().length], [[], [], 1]);
+  });
+
+  it("lets everybody wait while an address book of the last sync is gone", async (t) => {
+    const stage = await setStage(t);
+    await stage.database.write((sql) => {
+      const path = join(stage.folder, "discord_addressbook.yaml");
+      saveBooks(sql, [{ path, links: [{ fan, platform: "discord", account: ana }] }], 1);
+    });
+    await stage.start();
+    startBoosting(stage.discord.world, bo);
+    const isTold = (line: string) => line.includes("had one entry at the last run and is missing now");
+    await until("the lost book is told of", () => stage.logged.some(isTold));
+    assert.deepEqual([await stage.state(1), heard(stage, bo)], ["waiting", []]);
+  });
+
   it("lets linked people wait of whom no sync has said whether they subscribe", async (t) => {
     const stage = await setStage(t);
-    const fan = parseFanId("aaaaaaaa-0000-4000-8000-000000000000");
-    assert.ok(fan !== undefined);
     await stage.database.write((sql) => {
       addLink(sql, { fan, platform: "discord", account: ana, source: "proved" }, 1);
     });
@@ -147,30 +195,64 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
     ]);
   });
 
+  it("hears nothing of boosts on another server that the bot is on", async (t) => {
+    const stage = await setStage(t, { guildId: "999999999999999999" });
+    const { world } = stage.discord;
+    await stage.database.write((sql) => {
+      recordFindings(sql, { found: [], read: new Set(["boost"]), unread: [] }, 1);
+    });
+    await stage.start();
+    startBoosting(world, ana);
+    buy(world, { account: bo, skuId: sku });
+    await becomes(stage, 1, "waiting", `sku:${sku}`);
+    assert.equal(await stage.state(0), undefined);
+  });
+
   it("keeps to the limits, and sends the rest when its time has come, the oldest first", async (t) => {
     const stage = await setStage(t, { upsell: { max_per_hour: 2, max_per_day: 3 } });
     const { world } = stage.discord;
     const startMs = Date.now();
     let minutes = 0;
     stage.now = () => startMs + minutes * 60_000;
+    const holdsBack = async (index: number, untilMinute: number) => {
+      const end = new Date(startMs + untilMinute * 60_000).toISOString();
+      await until(`the wait until ${end} is told`, () =>
+        stage.logged.some((line) => line.startsWith(`The offers wait until ${end}`)),
+      );
+      assert.deepEqual([await stage.state(index), heard(stage, account(index))], ["waiting", []]);
+    };
     await stage.start();
-    for (const [index, id] of [ana, bo, cleo].entries()) {
+    for (const [index, id] of [ana, bo].entries()) {
       minutes = index;
       startBoosting(world, id);
-      await becomes(stage, index, index < 2 ? "sent" : "waiting");
+      await becomes(stage, index, "sent");
     }
+    minutes = 2;
+    startBoosting(world, cleo);
+    await holdsBack(2, 60);
     minutes = 62;
     startBoosting(world, dan);
     await becomes(stage, 2, "sent");
-    await becomes(stage, 3, "waiting");
+    await holdsBack(3, 24 * 60);
     minutes = 24 * 60 + 1;
     buy(world, { account: ana, skuId: sku });
     await becomes(stage, 3, "sent");
+    await becomes(stage, 0, "sent", `sku:${sku}`);
     assert.deepEqual(
       fans.map((id) => heard(stage, id).length),
-      [1, 1, 1, 1],
+      [2, 1, 1, 1],
     );
-    await becomes(stage, 0, "sent", `sku:${sku}`);
+  });
+
+  it("sends what waits for its time without anything else that happens", async (t) => {
+    const stage = await setStage(t, { upsell: { max_per_hour: 1, max_per_day: 9 } });
+    const { world } = stage.discord;
+    await stage.start();
+    await settled(stage);
+    stage.now = () => Date.now() + hourMs - 200;
+    startBoosting(world, ana);
+    await becomes(stage, 0, "sent");
+    assert.equal(heard(stage, ana).length, 1);
   });
 
   it("records at the first start and writes to nobody; finds later what it missed", async (t) => {
@@ -200,7 +282,7 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
   it("waits where Discord has had enough of new messages, and loses nobody", async (t) => {
     const stage = await setStage(t);
     const { world } = stage.discord;
-    await stage.start();
+    const first = await stage.start();
     world.directMessages.tooFast = true;
     startBoosting(world, ana);
     await until("it is told", () => stage.logged.some((line) => line.includes("has had enough")));
@@ -208,7 +290,12 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
     world.directMessages.tooFast = false;
     startBoosting(world, bo);
     await becomes(stage, 1, "waiting");
-    assert.deepEqual(heard(stage, ana), []);
+    const opened = () => stage.discord.requests.filter(({ path }) => path.endsWith("/users/@me/channels"));
+    await first.stop();
+    await stage.start();
+    const isTold = (line: string) => /^The offers wait until .*: Discord has had enough/.test(line);
+    await until("the wait is told again", () => stage.logged.some(isTold));
+    assert.deepEqual([heard(stage, ana), opened().length], [[], 1]);
     stage.now = () => Date.now() + 2 * hourMs;
     startBoosting(world, cleo);
     await becomes(stage, 2, "sent");
@@ -227,18 +314,29 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
     stage.discord.faults.push(
       { ...messages, fault: { kind: "cut" }, times: 1 },
       { ...messages, fault: { kind: "answer", reply: refusal }, times: 1 },
+      { ...messages, fault: answers(502), times: 1 },
     );
     startBoosting(world, ana);
     await until("it is told", () => stage.logged.some((line) => line.includes("is open")));
     assert.equal(await stage.state(0), "sending");
     startBoosting(world, bo);
     await becomes(stage, 1, "failed");
+    startBoosting(world, cleo);
+    const isOpen = () => stage.logged.filter((line) => line.startsWith("Whether an offer arrived is open"));
+    await until("it is told of both", () => isOpen().length === 2);
     await first.stop();
     await stage.start();
     await settled(stage);
-    assert.ok(stage.logged.some((line) => line.startsWith("Of 1 offer it is open")));
-    assert.deepEqual(await Promise.all([stage.state(0), stage.state(1)]), ["sending", "failed"]);
-    assert.equal(heard(stage, ana).length, 1);
+    assert.ok(stage.logged.some((line) => line.startsWith("Of 2 offers it is open")));
+    assert.deepEqual(await Promise.all([0, 1, 2].map((index) => stage.state(index))), [
+      "sending",
+      "failed",
+      "sending",
+    ]);
+    assert.deepEqual(
+      [ana, bo, cleo].map((id) => heard(stage, id).length),
+      [1, 0, 0],
+    );
   });
 
   it("hears what happened while the connection was lost, resumed or begun anew", async (t) => {
@@ -277,8 +375,12 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
     const stage = await setStage(t, { upsell: null });
     stage.discord.world.intents.guildMembers = false;
     const listener = await stage.start();
-    await until("the commands are known", () => stage.discord.world.commands.size === 2);
+    const { world } = stage.discord;
+    await until("the commands are known", () => world.commands.size === 2);
     assert.ok(stage.logged.includes("The config has no upsell section: only the slash commands are served."));
+    // Whatever follows from the setting up of the commands has had its time once several are answered.
+    for (const name of ["link", "membership", "link"])
+      assert.match((await useCommand(world, ana, name)).text, /is not linked to a Fanvue account/);
     await listener.stop();
     await listener.ended;
   });

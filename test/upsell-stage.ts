@@ -44,10 +44,12 @@ interface TestLike {
 export interface StageOptions {
   /** Of the config; null: there is no upsell section. */
   readonly upsell?: object | null;
+  /** Of the config; default: the sandbox's server. */
+  readonly guildId?: string;
 }
 
 /** A server with four fans. */
-export async function setStage(test: TestLike, { upsell = {} }: StageOptions = {}): Promise<Stage> {
+export async function setStage(test: TestLike, { upsell = {}, guildId }: StageOptions = {}): Promise<Stage> {
   const running: (() => Promise<void>)[] = [];
   // Before Discord is stopped: a bot whose connection is lost looks for another for ever.
   test.after(async () => {
@@ -66,7 +68,11 @@ export async function setStage(test: TestLike, { upsell = {} }: StageOptions = {
   };
   const config = {
     fanvue: { client_id: "app", client_secret: "hush", redirect_uri: "http://localhost:8080/callback" },
-    discord: { token: discord.world.bot.token, guild_id: discord.world.guild.id, api_url: discord.apiUrl },
+    discord: {
+      token: discord.world.bot.token,
+      guild_id: guildId ?? discord.world.guild.id,
+      api_url: discord.apiUrl,
+    },
     ...(upsell === null ? {} : { upsell: offers }),
   };
   writeFileSync(path, stringify(config), { mode: 0o600 });

@@ -1,8 +1,7 @@
 /** How many offers may go out: Discord quarantines bots that open many new direct messages. Pure. */
 import type { UpsellConfig } from "../config/shape.ts";
+import { dayMs, hourMs } from "../durations.ts";
 
-const hourMs = 60 * 60 * 1000;
-const dayMs = 24 * hourMs;
 /** Tries that are older count no more. */
 export const longestWindowMs = dayMs;
 

@@ -10,7 +10,7 @@ import { loadMeta, saveMeta } from "../store/meta.ts";
 import { noticeOffer } from "../store/offers.ts";
 import { boostBy, type Occasion, type OfferDue, purchaseBy, skuOf, occasionsOf } from "./occasions.ts";
 
-export interface Look {
+export interface Findings {
   readonly found: readonly OfferDue[];
   /** The occasions of which all is known. */
   readonly read: ReadonlySet<Occasion>;
@@ -18,7 +18,7 @@ export interface Look {
   readonly unread: readonly Reason[];
 }
 
-export interface LookOptions {
+export interface CatchUpOptions {
   readonly discord: DiscordConfig;
   readonly upsell: UpsellConfig;
   readonly log: Log;
@@ -31,7 +31,7 @@ type Part =
   | { readonly unread: Reason };
 
 /** Reads all that the configured occasions need. Throws a PlatformError where Discord refuses the token. */
-export async function fetchOccasions(options: LookOptions): Promise<Look> {
+export async function fetchOccasions(options: CatchUpOptions): Promise<Findings> {
   const { upsell } = options;
   const parts: Part[] = [];
   if (upsell.onBoost) parts.push(await fetchBoosters(options));
@@ -43,7 +43,7 @@ export async function fetchOccasions(options: LookOptions): Promise<Look> {
   };
 }
 
-const restFor = ({ discord: { apiUrl, token }, log, signal }: LookOptions) =>
+const restFor = ({ discord: { apiUrl, token }, log, signal }: CatchUpOptions) =>
   openRest({ apiUrl, token, log, signal });
 
 const intentOff: Reason = {
@@ -51,7 +51,7 @@ const intentOff: Reason = {
   remedy: "Switch it on under Bot in https://discord.com/developers/applications.",
 };
 
-async function fetchBoosters(options: LookOptions): Promise<Part> {
+async function fetchBoosters(options: CatchUpOptions): Promise<Part> {
   const rest = restFor(options);
   const guild = await fetchGuild(rest, options.discord.guildId);
   if ("unreadable" in guild) return { unread: guild.unreadable };
@@ -62,7 +62,7 @@ async function fetchBoosters(options: LookOptions): Promise<Part> {
   return { occasions: ["boost"], found };
 }
 
-async function fetchPurchases(options: LookOptions): Promise<Part> {
+async function fetchPurchases(options: CatchUpOptions): Promise<Part> {
   const { upsell, now } = options;
   const purchases = await fetchEntitlements(restFor(options), upsell.requiredEntitlementIds);
   if ("unreadable" in purchases) return { unread: purchases.unreadable };
@@ -85,7 +85,7 @@ export const isStarted = (sql: Sql, occasion: Occasion): boolean =>
  * Puts on record whatever is not yet: as waiting, or as known where the occasion is looked for for the first time.
  * Gives how many wait because of it.
  */
-export function recordLook(sql: Sql, { found, read }: Look, nowMs: number): number {
+export function recordFindings(sql: Sql, { found, read }: Findings, nowMs: number): number {
   const begun = new Set([...read].filter((occasion) => isStarted(sql, occasion)));
   const added = found.filter((offer) =>
     noticeOffer(sql, offer, begun.has(offer.occasion) ? "waiting" : "known", nowMs),

@@ -1,21 +1,20 @@
-/** Carries one offer: looks whether it is still due, and writes to the person. */
+/** Carries one offer: asks Discord whether it is still due, and writes to the person. */
 import {
   type Client,
   DiscordAPIError,
   type DMChannel,
-  type GuildMember,
   RateLimitError,
   RESTJSONErrorCodes as codes,
   type User,
 } from "discord.js";
 import type { DiscordConfig, UpsellConfig } from "../config/shape.ts";
 import type { PlatformError } from "../errors.ts";
-import type { DiscordUserId } from "../ids.ts";
-import { refusedToken } from "./connect.ts";
-import { boostBy, purchaseBy, skuOf } from "./occasions.ts";
-import { asksToStop, purchaseIn } from "./events.ts";
-import { fillOffer } from "./offer-text.ts";
 import type { Offer } from "../store/offers.ts";
+import { refusedToken } from "./connect.ts";
+import { offerForBoost, offerForPurchase } from "./events.ts";
+import { skuOf } from "./occasions.ts";
+import { fillOffer } from "./offer-text.ts";
+import { findStop } from "./stops.ts";
 
 /** What Discord shows of an offer just before it is sent. */
 export type Standing =
@@ -33,6 +32,8 @@ export interface Later {
   readonly pauseMs: number;
   /** What ends the listener, since every other try would meet it. */
   readonly end?: PlatformError;
+  /** Discord has had enough of new direct messages, which a restart does not change. */
+  readonly isTooFast?: true;
 }
 
 export type Delivery =
@@ -47,10 +48,8 @@ export type Delivery =
   | { readonly is: "unanswered"; readonly because: string };
 
 export interface Courier {
-  look(offer: Offer): Promise<Standing>;
+  fetchStanding(offer: Offer): Promise<Standing>;
   send(to: Extract<Standing, { is: "due" }>): Promise<Delivery>;
-  /** Tells somebody that their STOP was heard; gives whether that arrived. */
-  confirmStop(user: User): Promise<boolean>;
 }
 
 export interface CourierOptions {
@@ -62,7 +61,7 @@ export interface CourierOptions {
 
 export function createCourier(options: CourierOptions): Courier {
   return {
-    async look(offer) {
+    async fetchStanding(offer) {
       try {
         return await standingOf(offer, options);
       } catch (error) {
@@ -73,7 +72,7 @@ export function createCourier(options: CourierOptions): Courier {
       let channel: DMChannel;
       try {
         channel = await user.createDM();
-        if (await hasAskedToStop(channel, user)) return { is: "stopped" };
+        if ((await findStop(channel)) !== undefined) return { is: "stopped" };
       } catch (error) {
         // Nothing is said by opening a channel: without an answer it may be tried again.
         return refusalIn(error) ?? laterAfter(error);
@@ -85,26 +84,7 @@ export function createCourier(options: CourierOptions): Courier {
         return refusalIn(error) ?? { is: "unanswered", because: inWords(error) };
       }
     },
-    confirmStop,
   };
-}
-
-// ---- Who wants none ---------------------------------------------------------------------------------------------
-
-const stopConfirmed = "All right: you will get no more offers from me by direct message.";
-
-export function confirmStop(user: User): Promise<boolean> {
-  return user.send({ content: stopConfirmed, allowedMentions: { parse: [] } }).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** The gateway does not tell of messages that came while nobody listened. */
-async function hasAskedToStop(channel: DMChannel, { id }: User): Promise<boolean> {
-  if (channel.lastMessageId === null) return false;
-  const messages = await channel.messages.fetch({ limit: 100, cache: false });
-  return messages.some(({ author, content }) => author.id === id && asksToStop(content));
 }
 
 // ---- Whether it is still due ------------------------------------------------------------------------------------
@@ -117,7 +97,7 @@ async function standingOf(offer: Offer, options: CourierOptions): Promise<Standi
     .catch(undefinedIf(codes.UnknownMember, codes.UnknownUser));
   const isDue =
     skuOf(offer.occasion) === undefined
-      ? isBoosting(member, offer.account, upsell)
+      ? member !== undefined && offerForBoost(member, upsell) !== undefined
       : await hasBought(offer, options);
   if (!isDue) return { is: "over", because: "what it was for has ended" };
   const user =
@@ -136,11 +116,6 @@ const undefinedIf =
     throw error;
   };
 
-const isBoosting = (member: GuildMember | undefined, id: DiscordUserId, upsell: UpsellConfig): boolean =>
-  member !== undefined &&
-  boostBy({ id, isBot: member.user.bot, isBooster: member.premiumSinceTimestamp !== null }, upsell) !==
-    undefined;
-
 async function hasBought({ account, occasion }: Offer, { client, upsell, now }: CourierOptions) {
   const sku = skuOf(occasion);
   if (sku === undefined) return false;
@@ -150,25 +125,21 @@ async function hasBought({ account, occasion }: Offer, { client, upsell, now }: 
     excludeEnded: true,
     cache: false,
   });
-  return purchases.some((purchase) => purchaseBy(purchaseIn(purchase), upsell, now())?.account === account);
+  return purchases.some((purchase) => offerForPurchase(purchase, upsell, now())?.account === account);
 }
 
 // ---- What became of it ------------------------------------------------------------------------------------------
 
 const minuteMs = 60_000;
 /** Discord does not say for how long it has had enough of new direct messages. */
-const tooFastPauseMs = 60 * minuteMs;
+export const tooFastPauseMs = 60 * minuteMs;
+export const tooFast = "Discord has had enough of new direct messages";
 /** The filter may come to know the address better. */
 const badLinkPauseMs = 60 * minuteMs;
 
 /** What Discord's clear answer means; undefined where it gave none. */
 function refusalIn(error: unknown): Exclude<Delivery, { is: "sent" | "stopped" | "unanswered" }> | undefined {
-  if (error instanceof RateLimitError)
-    return {
-      is: "later",
-      because: "Discord asks for a pause",
-      pauseMs: Math.max(error.retryAfter, error.timeToReset),
-    };
+  if (error instanceof RateLimitError) return laterAfter(error);
   if (!(error instanceof DiscordAPIError)) return undefined;
   switch (error.code) {
     case codes.CannotSendMessagesToThisUser:
@@ -177,8 +148,9 @@ function refusalIn(error: unknown): Exclude<Delivery, { is: "sent" | "stopped" |
     case codes.OpeningDirectMessagesTooFast:
       return {
         is: "later",
-        because: "Discord has had enough of new direct messages",
+        because: tooFast,
         pauseMs: tooFastPauseMs,
+        isTooFast: true,
       };
     case codes.MessageBlockedByHarmfulLinksFilter:
       // That speaks of the text, which is the same for everybody.
@@ -203,6 +175,7 @@ const laterAfter = (error: unknown): Later => ({
 });
 
 function inWords(error: unknown): string {
+  if (error instanceof RateLimitError) return "Discord asks for a pause";
   if (error instanceof DiscordAPIError)
     return `Discord refused with status ${error.status}, code ${error.code}`;
   return `Discord did not answer (${error instanceof Error ? error.message : String(error)})`;

@@ -1,25 +1,27 @@
-/** What discord.js tells, in our own words. */
+/** What the library's members and entitlements come to. */
 import type { Entitlement, GuildMember } from "discord.js";
+import type { UpsellConfig } from "../config/shape.ts";
 import { parseDiscordUserId } from "../ids.ts";
-import type { BoostingMember, Purchase } from "./occasions.ts";
+import { boostBy, type OfferDue, purchaseBy } from "./occasions.ts";
 
-/** A member; undefined where the id is none. */
-export function boostingMemberIn(member: GuildMember): BoostingMember | undefined {
-  const id = parseDiscordUserId(member.id);
-  return id === undefined
-    ? undefined
-    : { id, isBot: member.user.bot, isBooster: member.premiumSinceTimestamp !== null };
+/** The offer that is due to a member for boosting, if any. */
+export function offerForBoost(
+  { id, user, premiumSinceTimestamp }: GuildMember,
+  upsell: UpsellConfig,
+): OfferDue | undefined {
+  const account = parseDiscordUserId(id);
+  if (account === undefined) return undefined;
+  return boostBy({ id: account, isBot: user.bot, isBooster: premiumSinceTimestamp !== null }, upsell);
 }
 
-export const purchaseIn = (entitlement: Entitlement): Purchase => ({
-  skuId: entitlement.skuId,
-  type: entitlement.type,
-  userId: entitlement.guildId === null ? entitlement.userId : undefined,
-  isDeleted: entitlement.deleted,
-  endsAtMs: entitlement.endsTimestamp ?? undefined,
-});
-
-const stopWords: ReadonlySet<string> = new Set(["stop", "unsubscribe"]);
-
-/** Whether a direct message says that its writer wants none any more. */
-export const asksToStop = (text: string): boolean => stopWords.has(text.trim().toLowerCase());
+/** The offer that is due to a buyer, if any. */
+export const offerForPurchase = (
+  { skuId, type, userId, deleted, endsTimestamp }: Entitlement,
+  upsell: UpsellConfig,
+  nowMs: number,
+): OfferDue | undefined =>
+  purchaseBy(
+    { skuId, type, userId, isDeleted: deleted, endsAtMs: endsTimestamp ?? undefined },
+    upsell,
+    nowMs,
+  );

@@ -1,34 +1,21 @@
-/** The listener: hears of boosts, purchases and STOPs, has the offers sent, and answers the slash commands. */
+/** The listener: hears and looks for occasions, has the offers sent, and answers the slash commands. */
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  type Client,
-  type ClientOptions,
-  type Entitlement,
-  Events,
-  type GuildMember,
-  type Message,
-} from "discord.js";
+import type { Client, ClientOptions } from "discord.js";
 import { serveCommands } from "../commands/serve.ts";
 import type { Config, DiscordConfig, UpsellConfig } from "../config/shape.ts";
 import type { Database } from "../db.ts";
 import { BusyError, OperatorError, PlatformError } from "../errors.ts";
-import { parseDiscordUserId } from "../ids.ts";
 import { lockPath, withLock } from "../lock.ts";
 import type { Log } from "../log.ts";
-import {
-  loadOfferRefusal,
-  loadOffers,
-  loadOfferState,
-  noticeOffer,
-  saveOfferRefusal,
-} from "../store/offers.ts";
+import { loadOffers } from "../store/offers.ts";
 import { type Bell, createBell } from "./bell.ts";
-import { fetchOccasions, isStarted, recordLook } from "./catch-up.ts";
+import { fetchOccasions, isStarted, recordFindings } from "./catch-up.ts";
 import { connect, type Connection } from "./connect.ts";
-import { confirmStop, createCourier } from "./courier.ts";
-import { asksToStop, boostingMemberIn, purchaseIn } from "./events.ts";
-import { boostBy, occasionsOf, type OfferDue, purchaseBy } from "./occasions.ts";
+import { createCourier } from "./courier.ts";
+import { hear } from "./hear.ts";
+import { occasionsOf } from "./occasions.ts";
 import { openOutbox, type Outbox } from "./outbox.ts";
+import { honourMissedStops } from "./stops.ts";
 
 export interface ListenOptions {
   readonly config: Config;
@@ -80,7 +67,8 @@ async function listenAlone(options: ListenOptions): Promise<void> {
   const over = new AbortController();
   const work = Promise.all(tasks(options, connection, AbortSignal.any([signal, over.signal])));
   try {
-    await Promise.race([connection.ended, aborted(signal), work]);
+    // The commands alone are done with their setting up at once, and answered until the end.
+    await Promise.race([connection.ended, aborted(signal), work.then(() => aborted(signal))]);
   } finally {
     over.abort();
     const isDone = work.catch(() => undefined);
@@ -116,12 +104,21 @@ function offerTasks(
   client: Client<true>,
   signal: AbortSignal,
 ): readonly Promise<void>[] {
-  const { discord, database, now, log } = options;
+  const { config, discord, database, now, log } = options;
   const courier = createCourier({ client, discord, upsell, now });
-  const outbox = openOutbox({ database, upsell, courier, now, log });
+  const outbox = openOutbox({ database, configPath: config.path, upsell, courier, now, log });
   const bell = createBell();
-  hear(client, { ...options, upsell, outbox, bell });
-  return [outbox.run(signal), keepLooking({ ...options, upsell, outbox, bell, signal })];
+  const lookout = { ...options, upsell, outbox, bell, signal };
+  hear(client, {
+    ...lookout,
+    onDue() {
+      outbox.wake();
+    },
+    onGap() {
+      bell.ring();
+    },
+  });
+  return [honourMissedStops(client, lookout), keepLooking(lookout), outbox.run(signal)];
 }
 
 // ---- Before the connection --------------------------------------------------------------------------------------
@@ -165,79 +162,15 @@ async function keepLooking(lookout: Lookout): Promise<void> {
 async function look(options: Omit<Lookout, "outbox" | "bell">): Promise<boolean> {
   const { database, now, log, signal } = options;
   try {
-    const seen = await fetchOccasions(options);
+    const findings = await fetchOccasions(options);
     if (signal.aborted) return false;
-    for (const { because, remedy } of seen.unread) log.warn(`${because} ${remedy}`);
-    const waiting = await database.write((sql) => recordLook(sql, seen, now()));
+    for (const { because, remedy } of findings.unread) log.warn(`${because} ${remedy}`);
+    const waiting = await database.write((sql) => recordFindings(sql, findings, now()));
     if (waiting > 0) log.info(`${waiting} ${waiting === 1 ? "offer is" : "offers are"} due.`);
-    return seen.unread.length === 0;
+    return findings.unread.length === 0;
   } catch (error) {
     if (!(error instanceof OperatorError) || error instanceof PlatformError) throw error;
     log.error(`${error.message} ${error.remedy}`);
     return false;
   }
-}
-
-// ---- Hearing ----------------------------------------------------------------------------------------------------
-
-function hear(client: Client, lookout: Lookout): void {
-  const { discord, upsell, now, log, bell } = lookout;
-  const carefully = (act: Promise<void>) => {
-    act.catch((error: unknown) => {
-      const because = error instanceof Error ? error.message : String(error);
-      log.error(`Something that was heard could not be written down: ${because}`);
-      bell.ring();
-    });
-  };
-  const hearMember = (member: GuildMember) => {
-    const boosting = member.guild.id === discord.guildId ? boostingMemberIn(member) : undefined;
-    const offer = boosting === undefined ? undefined : boostBy(boosting, upsell);
-    if (offer !== undefined) carefully(notice(offer, lookout));
-  };
-  const hearPurchase = (entitlement: Entitlement) => {
-    const offer = purchaseBy(purchaseIn(entitlement), upsell, now());
-    if (offer !== undefined) carefully(notice(offer, lookout));
-  };
-  client.on(Events.GuildMemberAdd, hearMember);
-  client.on(Events.GuildMemberAvailable, (member) => {
-    if (!member.partial) hearMember(member);
-  });
-  client.on(Events.GuildMemberUpdate, (_, member) => {
-    hearMember(member);
-  });
-  client.on(Events.EntitlementCreate, hearPurchase);
-  client.on(Events.MessageCreate, (message) => {
-    if (message.guildId === null && !message.author.bot && asksToStop(message.content))
-      carefully(honourStop(message, lookout));
-  });
-  // A session that begins anew was told nothing of what happened in between.
-  client.on(Events.ShardReady, () => {
-    bell.ring();
-  });
-}
-
-/** Puts an offer on record as waiting, unless its occasion is there already. */
-async function notice(offer: OfferDue, { database, now, log, outbox }: Lookout): Promise<void> {
-  const isNew = await database.read(
-    (sql) => isStarted(sql, offer.occasion) && loadOfferState(sql, offer) === undefined,
-  );
-  if (!isNew) return;
-  const isNoticed = await database.write((sql) => noticeOffer(sql, offer, "waiting", now()));
-  if (!isNoticed) return;
-  log.info({ ...offer }, "An offer is due.");
-  outbox.wake();
-}
-
-async function honourStop({ author }: Message, { database, now, log }: Lookout): Promise<void> {
-  const account = parseDiscordUserId(author.id);
-  if (account === undefined) return;
-  const isNew = await database.write((sql) => {
-    if (loadOfferRefusal(sql, account) === "stop") return false;
-    saveOfferRefusal(sql, account, "stop", now());
-    return true;
-  });
-  if (!isNew) return;
-  log.info({ account }, "Somebody wants no more offers.");
-  if (!(await confirmStop(author)))
-    log.warn({ account }, "That no more offers come could not be confirmed; it holds nevertheless.");
 }

@@ -37,7 +37,7 @@ export const boostBy = (member: BoostingMember, { onBoost }: Occasions): OfferDu
 export interface Purchase {
   readonly skuId: string;
   readonly type: number | null;
-  /** Undefined where a server owns it. */
+  /** The buyer, also where `guild_id` says that it is for a server; undefined: nobody is named to whom to write. */
   readonly userId: string | undefined;
   readonly isDeleted: boolean;
   readonly endsAtMs: number | undefined;

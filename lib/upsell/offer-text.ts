@@ -1,5 +1,6 @@
 /** The text of an offer, with names that can do no harm in it. Pure. */
 import { longestFilledIn } from "../config/offer.ts";
+import { plainText, shortened } from "../plain-text.ts";
 
 interface Names {
   readonly name: string;
@@ -15,8 +16,8 @@ const withoutName: Names = { name: "there", server: "our server" };
 export const fillOffer = (text: string, names: Names): string =>
   text.replace(/\{(name|server)\}/g, (_, key: keyof Names) => harmless(names[key]) || withoutName[key]);
 
-/** Control, direction, invisible and unassigned characters; accents that are piled up without end are cut below. */
-const invisible = /[\p{C}\p{Default_Ignorable_Code_Point}]/gu;
+/** Letters and marks that nobody sees. */
+const invisible = /\p{Default_Ignorable_Code_Point}/gu;
 /** What Discord takes for markup, mentions, custom emoji, and the parts of an address. */
 const special = /[\\*_~`|<>#@[\]{}:/＠]/gu;
 /** A dot inside a word makes an address of it. */
@@ -29,24 +30,11 @@ const bullet = /^(?:[-+•\s]|\d+[.)](?=\s|$))+/u;
  * {@link longestFilledIn} characters; "" where nothing is left.
  */
 export function harmless(name: string): string {
-  const plain = name
-    .replaceAll(/\s/gu, " ")
+  const words = plainText(name)
     .replaceAll(invisible, "")
     .replaceAll(special, " ")
     .replaceAll(innerDot, " ")
-    .replaceAll(/[\p{Z}\s]+/gu, " ")
+    .replaceAll(/\s+/gu, " ")
     .replace(bullet, "");
-  return shortened(plain.trim()).trim();
-}
-
-/** Cut between characters as people see them. */
-function shortened(text: string): string {
-  let length = 0;
-  let end = 0;
-  for (const { segment, index } of new Intl.Segmenter("en").segment(text)) {
-    length += Array.from(segment).length;
-    if (length > longestFilledIn) break;
-    end = index + segment.length;
-  }
-  return text.slice(0, end);
+  return shortened(words.trim(), longestFilledIn).trim();
 }

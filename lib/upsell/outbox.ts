@@ -2,27 +2,41 @@
  * The waiting offers, sent one after the other as the budget allows. Each is durably marked before it is sent, so that
  * none is ever sent twice: one of which nobody knows whether it arrived stays marked for ever.
  */
+import { type AddressBooks, loadAddressBooks } from "../config/address-book.ts";
 import type { UpsellConfig } from "../config/shape.ts";
 import type { Database, Sql } from "../db.ts";
 import { OperatorError, PlatformError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import {
+  dateTriesBack,
   forgetWaitingOffer,
   loadOffers,
   loadOfferState,
+  loadTooFastAtMs,
   loadTriesSince,
   type Offer,
   saveOfferRefusal,
   saveOfferState,
+  saveTooFastAtMs,
 } from "../store/offers.ts";
 import { createBell } from "./bell.ts";
 import { longestWindowMs, nextSlotMs } from "./budget.ts";
-import type { Courier, Delivery, Later, Standing } from "./courier.ts";
+import {
+  type Courier,
+  type Delivery,
+  type Later,
+  type Standing,
+  tooFast,
+  tooFastPauseMs,
+} from "./courier.ts";
 import { type MaySend, maySend } from "./occasions.ts";
 import { loadReceiver } from "./receiver.ts";
+import { honourStop } from "./stops.ts";
 
 export interface OutboxOptions {
   readonly database: Database;
+  /** The address books lie beside it. */
+  readonly configPath: string;
   readonly upsell: UpsellConfig;
   readonly courier: Courier;
   readonly now: () => number;
@@ -40,24 +54,26 @@ export interface Outbox {
 }
 
 /** Somebody may have run a sync since. */
-const lookAgainMs = 10 * 60_000;
+const nextRoundMs = 10 * 60_000;
 const afterTroubleMs = 60_000;
 
 export function openOutbox(options: OutboxOptions): Outbox {
-  const { now, log } = options;
+  const { now } = options;
   const bell = createBell();
-  const office: Office = { ...options, told: new Set(), closedUntilMs: 0 };
+  const office: Office = {
+    ...options,
+    told: new Set(),
+    closedUntilMs: 0,
+    toldEndMs: 0,
+    toldTrouble: undefined,
+  };
   return {
     wake() {
       bell.ring();
     },
     async run(signal) {
       while (!signal.aborted) {
-        const againMs = await sendWhatMayGo(office, signal).catch((error: unknown) => {
-          if (!(error instanceof OperatorError) || error instanceof PlatformError) throw error;
-          log.error(`${error.message} ${error.remedy}`);
-          return now() + afterTroubleMs;
-        });
+        const againMs = await carryOn(office, signal);
         await bell.rest(againMs - now(), signal);
       }
     },
@@ -69,37 +85,94 @@ interface Office extends OutboxOptions {
   readonly told: Set<string>;
   /** Discord wants to hear nothing before. */
   closedUntilMs: number;
+  /** The end of a wait that was logged. */
+  toldEndMs: number;
+  /** Trouble that was logged and lasts. */
+  toldTrouble: string | undefined;
+}
+
+/** One round; trouble that the operator can mend, such as a broken address book, is logged once and waited for. */
+async function carryOn(office: Office, signal: AbortSignal): Promise<number> {
+  try {
+    const againMs = await sendWhatMayGo(office, signal);
+    office.toldTrouble = undefined;
+    return againMs;
+  } catch (error) {
+    if (!(error instanceof OperatorError) || error instanceof PlatformError) throw error;
+    const trouble = `The offers wait: ${error.message} ${error.remedy}`;
+    if (office.toldTrouble !== trouble) office.log.error(trouble);
+    office.toldTrouble = trouble;
+    return office.now() + afterTroubleMs;
+  }
 }
 
 /** One round through those who wait, oldest first. Gives when the next one is worth while. */
 async function sendWhatMayGo(office: Office, signal: AbortSignal): Promise<number> {
   const { database, now, upsell } = office;
+  await mendDates(office);
   const waiting = await database.read((sql) => loadOffers(sql, "waiting"));
   for (const offer of waiting) {
     if (signal.aborted) break;
-    const slotMs = Math.max(office.closedUntilMs, await database.read((sql) => slotIn(sql, upsell, now())));
-    if (slotMs > now()) return slotMs;
+    if (office.closedUntilMs > now()) return office.closedUntilMs;
+    const { pauseEndMs, slotMs } = await database.read((sql) => ({
+      pauseEndMs: (loadTooFastAtMs(sql) ?? -Infinity) + tooFastPauseMs,
+      slotMs: slotIn(sql, upsell, now()),
+    }));
+    if (pauseEndMs > now()) {
+      tellOfWait(office, pauseEndMs, tooFast);
+      return pauseEndMs;
+    }
+    if (slotMs > now()) {
+      tellOfWait(office, slotMs, "upsell.max_per_hour and max_per_day allow no more");
+      return slotMs;
+    }
     await handle(office, offer);
   }
-  return now() + lookAgainMs;
+  return now() + nextRoundMs;
+}
+
+function tellOfWait(office: Office, endMs: number, because: string): void {
+  if (office.toldEndMs === endMs) return;
+  office.toldEndMs = endMs;
+  const until = Number.isFinite(endMs) ? `until ${new Date(endMs).toISOString()}` : "for good";
+  office.log.info(`The offers wait ${until}: ${because}.`);
 }
 
 const slotIn = (sql: Sql, upsell: UpsellConfig, nowMs: number): number =>
   nextSlotMs(loadTriesSince(sql, nowMs - longestWindowMs), upsell, nowMs);
 
+/** A clock is set by a little now and then. */
+const clockToleranceMs = 5 * 60_000;
+
+/** What was written down by a clock that was ahead counts as of now, or it would stand in the way until then. */
+async function mendDates({ database, now, log }: Office): Promise<void> {
+  const nowMs = now();
+  const afterMs = nowMs + clockToleranceMs;
+  const isAhead = await database.read(
+    (sql) => loadTriesSince(sql, afterMs).length > 0 || (loadTooFastAtMs(sql) ?? 0) > afterMs,
+  );
+  if (!isAhead) return;
+  await database.write((sql) => {
+    dateTriesBack(sql, { afterMs, nowMs });
+    if ((loadTooFastAtMs(sql) ?? 0) > afterMs) saveTooFastAtMs(sql, nowMs);
+  });
+  log.warn("Tries are on record as of a time to come: the clock was ahead. They count as of now.");
+}
+
 // ---- One offer --------------------------------------------------------------------------------------------------
 
 async function handle(office: Office, offer: Offer): Promise<void> {
-  const judged = await office.database.read((sql) => judge(sql, offer, office));
-  if (judged.is === "yes") await lookAndSend(office, offer);
+  const judge = judgeBy(loadAddressBooks(office.configPath), office);
+  const judged = await office.database.read((sql) => judge(sql, offer));
+  if (judged.is === "yes") await sendIfDue(office, offer, judge);
   else await putAside(office, offer, judged);
 }
 
-async function lookAndSend(office: Office, offer: Offer): Promise<void> {
-  const standing = await office.courier.look(offer);
+async function sendIfDue(office: Office, offer: Offer, judge: Judge): Promise<void> {
+  const standing = await office.courier.fetchStanding(offer);
   switch (standing.is) {
     case "due":
-      await sendOnce(office, offer, standing);
+      await sendOnce(office, offer, standing, judge);
       return;
     case "over":
       office.log.info({ ...offer }, `An offer is not sent: ${standing.because}.`);
@@ -111,7 +184,7 @@ async function lookAndSend(office: Office, offer: Offer): Promise<void> {
       await giveUp(office, offer, standing.because);
       return;
     case "later":
-      postpone(office, standing);
+      await postpone(office, standing);
   }
 }
 
@@ -119,21 +192,26 @@ async function sendOnce(
   office: Office,
   offer: Offer,
   standing: Extract<Standing, { is: "due" }>,
+  judge: Judge,
 ): Promise<void> {
   const { database, courier, now } = office;
   // From here on it counts as sent, whatever happens to this process.
-  if (!(await database.write((sql) => claim(sql, offer, office)))) return;
+  if (!(await database.write((sql) => claim(sql, offer, judge, now())))) return;
   const delivery = await courier.send(standing);
   await database.write((sql) => {
     settle(sql, offer, delivery, now());
   });
   tell(office, offer, delivery);
-  if (delivery.is === "stopped") await courier.confirmStop(standing.user);
-  if (delivery.is === "later") postpone(office, delivery);
+  if (delivery.is === "stopped") await honourStop(standing.user, office);
+  if (delivery.is === "later") await postpone(office, delivery);
 }
 
-const judge = (sql: Sql, { account }: Offer, { upsell, now }: Office): MaySend =>
-  maySend(loadReceiver(sql, account, now()), upsell, now());
+type Judge = (sql: Sql, offer: Offer) => MaySend;
+
+const judgeBy =
+  ({ books }: AddressBooks, { upsell, now }: Office): Judge =>
+  (sql, { account }) =>
+    maySend(loadReceiver(sql, account, books, now()), upsell, now());
 
 async function putAside(
   office: Office,
@@ -159,20 +237,23 @@ async function giveUp({ database, now, log }: Office, offer: Offer, because: str
   });
 }
 
-function postpone(office: Office, { because, pauseMs, end }: Later): void {
+async function postpone(office: Office, { because, pauseMs, end, isTooFast }: Later): Promise<void> {
   if (end !== undefined) throw end;
-  office.closedUntilMs = office.now() + pauseMs;
+  const nowMs = office.now();
+  const endMs = nowMs + pauseMs;
+  if (isTooFast)
+    await office.database.write((sql) => {
+      saveTooFastAtMs(sql, nowMs);
+    });
+  else office.closedUntilMs = endMs;
+  office.toldEndMs = endMs;
   office.log.warn(`The offers wait for ${Math.ceil(pauseMs / 60_000)} min: ${because}.`);
 }
 
 /** Marks it as being sent, unless something has changed since it was looked at. */
-function claim(sql: Sql, offer: Offer, office: Office): boolean {
-  const { upsell, now } = office;
-  const isFree =
-    loadOfferState(sql, offer) === "waiting" &&
-    judge(sql, offer, office).is === "yes" &&
-    slotIn(sql, upsell, now()) <= now();
-  if (isFree) saveOfferState(sql, offer, "sending", now());
+function claim(sql: Sql, offer: Offer, judge: Judge, nowMs: number): boolean {
+  const isFree = loadOfferState(sql, offer) === "waiting" && judge(sql, offer).is === "yes";
+  if (isFree) saveOfferState(sql, offer, "sending", nowMs);
   return isFree;
 }
 
@@ -188,7 +269,6 @@ function settle(sql: Sql, offer: Offer, delivery: Delivery, nowMs: number): void
       saveOfferState(sql, offer, "refused", nowMs);
       return;
     case "stopped":
-      saveOfferRefusal(sql, offer.account, "stop", nowMs);
       saveOfferState(sql, offer, "known", nowMs);
       return;
     case "sent":

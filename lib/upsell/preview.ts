@@ -1,8 +1,10 @@
 /** What a listener would do, by reading alone. */
+import { loadAddressBooks } from "../config/address-book.ts";
+import type { Config } from "../config/shape.ts";
 import type { Database } from "../db.ts";
 import type { Reason } from "../model.ts";
-import { countOffers, loadOffers, loadOfferState, type Offer } from "../store/offers.ts";
-import { fetchOccasions, isStarted, type LookOptions } from "./catch-up.ts";
+import { loadOffers, loadOfferState, type Offer } from "../store/offers.ts";
+import { fetchOccasions, isStarted, type CatchUpOptions } from "./catch-up.ts";
 import { maySend, skuOf } from "./occasions.ts";
 import { loadReceiver } from "./receiver.ts";
 
@@ -17,13 +19,23 @@ export interface Preview {
   readonly unread: readonly Reason[];
 }
 
-/** Who would get an offer if the listener were started now; writes and sends nothing. */
-export async function fetchPreview(options: LookOptions & { readonly database: Database }): Promise<Preview> {
-  const { database, upsell, now } = options;
+export interface PreviewOptions extends CatchUpOptions {
+  readonly database: Database;
+  /** The address books lie beside it. */
+  readonly config: Pick<Config, "path">;
+}
+
+/**
+ * Who would get an offer if the listener were started now; writes and sends nothing.
+ * Throws a BadInputError for an address book that cannot be read, or was lost since the last sync.
+ */
+export async function fetchPreview(options: PreviewOptions): Promise<Preview> {
+  const { database, config, upsell, now } = options;
+  const { books } = loadAddressBooks(config.path);
   const { found, unread } = await fetchOccasions(options);
   const offers = await database.read((sql) => {
     const rowOf = (offer: Offer): PreviewRow => {
-      const may = maySend(loadReceiver(sql, offer.account, now()), upsell, now());
+      const may = maySend(loadReceiver(sql, offer.account, books, now()), upsell, now());
       if (may.is === "yes") return { ...offer, would: "get an offer", because: undefined };
       return { ...offer, would: may.is === "never" ? "get none" : "wait", because: may.because };
     };
@@ -57,6 +69,3 @@ export function previewText({ offers, unread }: Preview): string {
     "This was a dry run: nothing was sent or written.",
   ].join("\n");
 }
-
-/** How the offers stand, for the end of a run. */
-export const loadSummary = (database: Database) => database.read(countOffers);

@@ -1,22 +1,34 @@
 /** What is on record of the one to whom an offer is due. */
 import { fansOf } from "../commands/membership.ts";
-import { loadMemberRecord } from "../commands/record.ts";
+import { type AddressBook, checkBooks } from "../config/address-book.ts";
 import type { Sql } from "../db.ts";
 import type { DiscordUserId } from "../ids.ts";
 import type { Rule } from "../model.ts";
 import { evaluate } from "../rules.ts";
+import { loadFacts } from "../snapshot/saved.ts";
+import { loadBlocks, loadBookLinks, loadBooks, loadStoredLinks } from "../store/links.ts";
 import { loadOfferRefusal } from "../store/offers.ts";
-import { verdictOfLinks } from "../want.ts";
+import { type ResolvedLinks, resolveLinks, verdictOfLinks } from "../want.ts";
 import type { Receiver } from "./occasions.ts";
 
 const subscription: Rule = { kind: "subscription", freeTrial: true };
 
-/** By the stored links, the address books as the last sync saw them, and the saved snapshot. */
-export function loadReceiver(sql: Sql, account: DiscordUserId, nowMs: number): Receiver {
+/**
+ * By the stored links, the address books as they stand now, and the saved snapshot.
+ * Throws a BadInputError when a book that was there at the last sync is missing or empty.
+ */
+export function loadReceiver(
+  sql: Sql,
+  account: DiscordUserId,
+  books: readonly AddressBook[],
+  nowMs: number,
+): Receiver {
+  checkBooks(books, loadBooks(sql));
   const refusal = loadOfferRefusal(sql, account);
-  const record = loadMemberRecord(sql, account);
-  if (fansOf(record).length === 0) return { refusal, membership: undefined };
-  const { links, facts } = record;
+  const links = loadLinksOf(sql, account, books);
+  const fans = fansOf({ account, links });
+  if (fans.length === 0) return { refusal, membership: undefined };
+  const facts = loadFacts(sql, fans);
   const subscribes = verdictOfLinks(account, links, links.byAccount.get(account), ({ fan }) =>
     facts === undefined
       ? { is: "unknown", because: "nothing was read yet" }
@@ -24,3 +36,13 @@ export function loadReceiver(sql: Sql, account: DiscordUserId, nowMs: number): R
   );
   return { refusal, membership: { subscribes, readAtMs: facts?.readAtMs } };
 }
+
+const loadLinksOf = (sql: Sql, account: DiscordUserId, books: readonly AddressBook[]): ResolvedLinks =>
+  resolveLinks({
+    stored: loadStoredLinks(sql, account),
+    blocks: loadBlocks(sql, account),
+    bookLinksNow: books.flatMap(({ book, links }) =>
+      links.filter((link) => link.account === account).map((link) => ({ book, ...link })),
+    ),
+    bookLinksEver: loadBookLinks(sql, account),
+  });

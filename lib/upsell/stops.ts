@@ -1,0 +1,96 @@
+/** Who wants no more offers says so by direct message: heard as it comes, and looked for where nobody listened. */
+import { type Client, DiscordAPIError, type DMChannel, type User } from "discord.js";
+import type { Database } from "../db.ts";
+import { parseDiscordUserId } from "../ids.ts";
+import type { Log } from "../log.ts";
+import { plainText } from "../plain-text.ts";
+import { loadOfferRefusal, loadReceiversSince, saveOfferRefusal } from "../store/offers.ts";
+
+const stopWords: ReadonlySet<string | undefined> = new Set(["stop", "unsubscribe"]);
+/** "Stop writing to me, thank you", but no sentence that tells a story. */
+const mostWords = 6;
+
+/**
+ * Whether a direct message says that its writer wants none any more: its first sentence is short and begins with one of
+ * the words, however they are written, or with a "please" before them. Whoever is not sure is rather left alone.
+ */
+export function asksToStop(text: string): boolean {
+  const words =
+    text
+      .split(sentenceEnd)
+      .map(wordsOf)
+      .find(({ length }) => length > 0) ?? [];
+  const [first, second] = words;
+  return words.length <= mostWords && stopWords.has(first === "please" ? second : first);
+}
+
+const sentenceEnd = /[.!?\n\r]+/u;
+const mention = /<[@#][!&]?\d+>/gu;
+/** "don't" and "stop-motion" are one word each; everything between words is punctuation or markup. */
+const word = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu;
+
+const wordsOf = (sentence: string): readonly string[] =>
+  plainText(sentence.normalize("NFKC").replaceAll(mention, " ")).toLowerCase().match(word) ?? [];
+
+export interface StopOptions {
+  readonly database: Database;
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** Remembers for ever that somebody wants no more offers, and confirms it once. Never throws for want of an answer. */
+export async function honourStop(author: User, { database, now, log }: StopOptions): Promise<void> {
+  const account = parseDiscordUserId(author.id);
+  if (account === undefined) return;
+  const isNew = await database.write((sql) => {
+    if (loadOfferRefusal(sql, account) === "stop") return false;
+    saveOfferRefusal(sql, account, "stop", now());
+    return true;
+  });
+  if (!isNew) return;
+  log.info({ account }, "Somebody wants no more offers.");
+  await author.send({ content: confirmation, allowedMentions: { parse: [] } }).catch(() => {
+    log.warn({ account }, "That no more offers come could not be confirmed; it holds nevertheless.");
+  });
+}
+
+const confirmation = "All right: you will get no more offers from me by direct message.";
+
+// ---- Where nobody listened --------------------------------------------------------------------------------------
+
+/**
+ * Whoever asked to stop among the last 100 messages of a channel, if anybody: the gateway does not tell of messages that
+ * came while nobody listened. https://discord.com/developers/docs/resources/message#get-channel-messages
+ */
+export async function findStop({ messages, recipientId }: DMChannel): Promise<User | undefined> {
+  const written = await messages.fetch({ limit: 100, cache: false });
+  return written.find(({ author, content }) => author.id === recipientId && asksToStop(content))?.author;
+}
+
+/** Later answers to an offer are found before the next one is sent: opening every channel there ever was takes hours. */
+const answersWithinMs = 7 * 24 * 60 * 60 * 1000;
+
+/** Honours what was written by those who were sent an offer in the last days. Needs two requests for each. */
+export async function honourMissedStops(
+  client: Client,
+  options: StopOptions & { readonly signal: AbortSignal },
+): Promise<void> {
+  const { database, now, log, signal } = options;
+  const isOver = () => signal.aborted;
+  const receivers = await database.read((sql) => loadReceiversSince(sql, now() - answersWithinMs));
+  for (const account of receivers) {
+    if (isOver()) return;
+    try {
+      const author = await findStop(await client.users.createDM(account));
+      if (author !== undefined) await honourStop(author, options);
+    } catch (error) {
+      if (speaksOfOnePerson(error)) continue;
+      if (!isOver()) log.warn(`What people answered meanwhile could not be read: ${inWords(error)}.`);
+      return;
+    }
+  }
+}
+
+const speaksOfOnePerson = (error: unknown): boolean =>
+  error instanceof DiscordAPIError && error.status !== 401;
+const inWords = (error: unknown): string => (error instanceof Error ? error.message : String(error));
