@@ -1,7 +1,9 @@
 /**
  * Reads config.yaml and the address books, and says in plain words what was understood. Writes nothing anywhere.
  *
- *   npx tsx scripts/check-config.ts                        check config.yaml; talks to nobody
+ *   npx tsx scripts/check-config.ts                        check config.yaml, and print the address to invite the Discord
+ *                                                          bot with and the redirect addresses to register; talks
+ *                                                          to nobody
  *   npx tsx scripts/check-config.ts --online               ask Discord and the homeserver, too: which roles and rooms the
  *                                                          bots can manage, and which doors stand open
  *   npx tsx scripts/check-config.ts --config other.yaml    check another file
@@ -13,6 +15,7 @@
 import { checkOnline, checksJson, describeChecks, isManageable } from "../lib/check-online.ts";
 import { command } from "../lib/cli.ts";
 import { loadAddressBooks } from "../lib/config/address-book.ts";
+import { callbacksOf, describeCallbacks } from "../lib/config/callbacks.ts";
 import { describeConfig, describeConfigJson } from "../lib/describe-config.ts";
 import { exitCodes } from "../lib/errors.ts";
 
@@ -27,11 +30,11 @@ await command({
     const checks = options.online ? await checkOnline(config, { log, signal }) : [];
     if (options.json) {
       const online = options.online ? { online: checksJson(checks) } : {};
-      print(JSON.stringify({ ...describeConfigJson(config, books), ...online }, undefined, 2));
+      const callbacks = callbacksOf(config);
+      print(JSON.stringify({ ...describeConfigJson(config, books), callbacks, ...online }, undefined, 2));
     } else {
-      print(
-        [describeConfig(config, books), ...(options.online ? [describeChecks(checks)] : [])].join("\n\n"),
-      );
+      const online = options.online ? [describeChecks(checks)] : [];
+      print([describeConfig(config, books), describeCallbacks(config), ...online].join("\n\n"));
     }
     return isManageable(checks) ? exitCodes.inOrder : exitCodes.stepFailed;
   },

@@ -34,7 +34,7 @@ await command({
     const { config, dataDir, log, signal, options, print } = context;
     const database = openDatabase(dataDir, { lockWaitMs });
     const fanvue = await openSource(context, database, { remember: true });
-    const { proofs, settle } = openProofs(config, { database, dataDir, fanvue, log, signal });
+    const { proofs, idle } = openProofs(config, { database, dataDir, fanvue, log, signal });
     const syncSoon = createSyncSoon({ configPath: config.path, dataDir, log, signal });
     const address = siteAddress(config);
     const app = createLinkApp({
@@ -57,7 +57,7 @@ await command({
     );
     if (!signal.aborted) await once(signal, "abort");
     await server.close();
-    await Promise.all([settle(), syncSoon.idle()]);
+    await Promise.all([idle(), syncSoon.idle()]);
     return exitCodes.inOrder;
   },
 });

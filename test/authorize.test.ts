@@ -222,6 +222,29 @@ describe("Authorizing", () => {
     assert.match(attempt.told.join("\n"), /is not free/);
   });
 
+  for (const host of ["127.0.0.1", "::1"])
+    it(`takes the pasted address where the port is taken at ${host} alone`, async (t) => {
+      const squatter = createServer();
+      const isTaken = await new Promise<boolean>((resolve) => {
+        squatter.once("error", () => {
+          resolve(false);
+        });
+        squatter.listen(0, host, () => {
+          resolve(true);
+        });
+      });
+      if (!isTaken) {
+        t.skip("this machine has no such address");
+        return;
+      }
+      t.after(() => squatter.close());
+      const { port } = squatter.address() as AddressInfo;
+      const attempt = await begin(t, { redirectUri: `http://localhost:${port}/callback` });
+      attempt.input.end(`${(await decide(await attempt.address)).href}\n`);
+      await attempt.result;
+      assert.match(attempt.told.join("\n"), /is not free for us; perhaps link-server is running/);
+    });
+
   it("ends with a way out when nobody can answer any more", async (t) => {
     const { input, result } = await begin(t, { elsewhere: true });
     input.end();

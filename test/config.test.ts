@@ -8,6 +8,7 @@ import { basename, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { Pair, parseDocument, visit } from "yaml";
 import type { AddressBooks } from "../lib/config/address-book.ts";
+import { callbacksOf, describeCallbacks } from "../lib/config/callbacks.ts";
 import { loadConfig } from "../lib/config/load.ts";
 import type { Config } from "../lib/config/shape.ts";
 import { describeConfig, describeConfigJson } from "../lib/describe-config.ts";
@@ -268,8 +269,33 @@ rooms: { "#a:hs.org": { type: top_spender, on_expiry: ${word} } }`;
     assert.equal(config.discord?.guildId, "123456789012345678");
   });
 
+  for (const host of ["[::1]", "::1"])
+    it(`take ${host} as the address to listen at, without brackets`, (test) => {
+      assert.equal(load(test, `${start}link: { host: "${host}" }`).link.host, "::1");
+    });
+
   it("in a comment are not looked up in the environment", (test) => {
     assert.equal(load(test, `# \${NOBODY_SET_THIS}\n${start}`).fanvue.clientId, "app");
+  });
+});
+
+describe("the addresses to register", () => {
+  it("are those of authorizing, of the link pages and of Discord's sign-in", (test) => {
+    const config = load(test, readFileSync(example, "utf8"));
+    assert.deepEqual(callbacksOf(config), {
+      fanvue: ["http://localhost:8080/callback", "https://link.example.org/callback"],
+      discord: ["https://link.example.org/callback"],
+    });
+    const text = describeCallbacks(config);
+    assert.match(text, /on your Fanvue app: https:\/\/link\.example\.org\/callback/);
+    assert.match(text, /in Discord's developer portal, under OAuth2: https:\/\/link\.example\.org\/callback/);
+  });
+
+  it("are one where there are no link pages on the internet, or nobody signs in on them", (test) => {
+    const only = { fanvue: ["http://localhost:8080/callback"], discord: [] };
+    assert.deepEqual(callbacksOf(load(test, start)), only);
+    const signInOff = `${start}link: { public_url: "https://link.example.org", sign_in: false }`;
+    assert.deepEqual(callbacksOf(load(test, signInOff)), only);
   });
 });
 

@@ -61,6 +61,8 @@ describe("the way through", () => {
 
     await visitor.send("/confirm");
     assert.equal(visitor.page.title, done.title);
+    const sides = /<dl class="card">.*?<\/dl>/s.exec(visitor.page.text)?.[0] ?? assert.fail("no card");
+    assert.ok(sides.includes(`@${ana.handle}`) && sides.includes(anasDiscord));
     assert.deepEqual(site.world.links, [
       { fan: ana.fan, platform: "discord", account: anasDiscord, source: "proved" },
     ]);
@@ -96,6 +98,15 @@ describe("the way through", () => {
     await other.send("/fanvue/code", { handle: "nobody" });
     const bare = (text: string) => text.replaceAll(/name="form_token" value="[^"]*"/g, "");
     assert.equal(bare(other.page.text), bare(known.text));
+  });
+
+  it("does not send those who wait for a code to a sign-in that is off", async () => {
+    const site = linkSite({ proofs: { fanvueSignIn: undefined } });
+    const visitor = visitorOf(site);
+    await visitor.get("/fanvue/code");
+    await visitor.send("/fanvue/code", { handle: "ana_x" });
+    assert.equal(visitor.page.title, inbox.codeTitle);
+    assert.doesNotMatch(visitor.page.text, /sign in/i);
   });
 
   it("knows a fan by a personal link, which is used by a form and not by opening it", async () => {
@@ -157,6 +168,19 @@ describe("the way through", () => {
     await signIn(visitor, "/discord/sign-in");
     await visitor.send("/confirm");
     assert.deepEqual([visitor.page.title, site.world.syncs.length], [done.title, 1]);
+  });
+
+  it("is paced in linking, and asks for no sync for what was linked a moment ago", async () => {
+    const site = linkSite();
+    const visitor = await atConfirm(site);
+    const fields = fieldsOf(visitor.page.text, "/confirm");
+    site.world.refusal = { is: "already", isRepeated: true };
+    await visitor.send("/confirm");
+    assert.deepEqual([visitor.page.title, site.world.syncs], [done.title, []]);
+    const answers = [];
+    for (let tries = 1; tries <= 15; tries += 1)
+      answers.push((await visitor.post("/confirm", fields)).status);
+    assert.equal(answers.at(-1), 429);
   });
 
   it("opens the links that are in use already, and believes nothing of them", async () => {

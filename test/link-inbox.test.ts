@@ -25,6 +25,7 @@ async function start(test: { after(fn: () => void): void }, deliver?: (text: str
   });
   const sent: { fan: FanId; text: string }[] = [];
   const lines: string[] = [];
+  const stop = new AbortController();
   const inbox = openInbox({
     database,
     fanvue: {
@@ -35,15 +36,16 @@ async function start(test: { after(fn: () => void): void }, deliver?: (text: str
     },
     site: { name: "Studio Meadow", address: "https://link.example.org" },
     log: pino({ level: "trace" }, { write: (line: string) => void lines.push(line) }),
+    signal: stop.signal,
     now: () => clock.nowMs,
   });
   const codeIn = (text: string | undefined) =>
     /[A-Z]{4}-[A-Z]{4}/.exec(text ?? "")?.[0] ?? assert.fail("no code");
   const newestCode = async () => {
-    await inbox.flush();
+    await inbox.idle();
     return codeIn(sent.at(-1)?.text);
   };
-  return { database, dataDir, clock, inbox, sent, lines, newestCode };
+  return { database, dataDir, clock, inbox, sent, lines, newestCode, stop };
 }
 
 const failed = (failure: string) => ({ is: "failed", failure });
@@ -93,7 +95,7 @@ describe("a code in the Fanvue inbox", () => {
     const nobody = await inbox.send("nobody");
     for (let count = 1; count <= 4; count += 1) await inbox.send("moon");
     const limited = await inbox.send("moon");
-    await inbox.flush();
+    await inbox.idle();
     assert.equal(sent.length, 3);
     for (const asked of [nobody, limited]) {
       assert.equal(asked.id.length, nobody.id.length);
@@ -103,7 +105,7 @@ describe("a code in the Fanvue inbox", () => {
     }
   });
 
-  test("is answered before anything is sent, and sent all the same before the end", async (t) => {
+  test("is answered before anything is sent, and is under way until it is sent", async (t) => {
     let release: (() => void) | undefined;
     const { inbox, sent } = await start(
       t,
@@ -117,12 +119,23 @@ describe("a code in the Fanvue inbox", () => {
     await inbox.send("sunny_day");
     assert.equal(sent.length, 0);
     let flushed = false;
-    const end = inbox.flush().then(() => (flushed = true));
+    const end = inbox.idle().then(() => (flushed = true));
     while (release === undefined) await new Promise(setImmediate);
     assert.equal(flushed, false);
     release();
     await end;
     assert.equal(sent.length, 1);
+  });
+
+  test("is not sent once the server ends, for nobody could type it any more, and nothing is said of it", async (t) => {
+    const { inbox, sent, lines, stop } = await start(t, () => {
+      stop.abort();
+      return Promise.reject(new Error("cut off"));
+    });
+    await inbox.send("moon");
+    await inbox.send("sunny_day");
+    await inbox.idle();
+    assert.deepEqual([sent.map(({ fan }) => fan), lines], [[moon.fan], []]);
   });
 
   const troubles: readonly (readonly [string, (text: string) => Promise<Delivery>])[] = [
@@ -139,7 +152,7 @@ describe("a code in the Fanvue inbox", () => {
       assert.doesNotMatch(stage.lines.join(""), new RegExp(code));
       // The next one is tried as if nothing had been.
       await stage.inbox.send("sunny_day");
-      await stage.inbox.flush();
+      await stage.inbox.idle();
       assert.equal(stage.sent.length, 2);
     });
   }
@@ -161,11 +174,12 @@ describe("a code in the Fanvue inbox", () => {
 describe("what is offered", () => {
   const offered = async (
     test: { after(fn: () => void): void },
-    scopes: readonly string[] | undefined,
+    scopes: readonly string[] | undefined | "no token",
     link: Parameters<typeof configWith>[0] = {},
   ) => {
     const { database, dataDir } = await databaseWith(test, { readAtMs: startMs });
-    saveTokenFile(dataDir, { accessToken: "a", refreshToken: "r", expiresAtMs: 0, scopes });
+    if (scopes !== "no token")
+      saveTokenFile(dataDir, { accessToken: "a", refreshToken: "r", expiresAtMs: 0, scopes });
     const lines: string[] = [];
     const proofs = openFanvueProofs(configWith(link), {
       database,
@@ -192,5 +206,21 @@ describe("what is offered", () => {
     assert.deepEqual(ways, ["fanvueSignIn", "invites"]);
     assert.equal(lines.length, 1);
     assert.match(lines[0] ?? "", /Tick write:chat on the Fanvue app, then run `npm run authorize`/);
+  });
+
+  test("has no inbox codes where no account is connected, and says so", async (t) => {
+    const { ways, lines } = await offered(t, "no token");
+    assert.deepEqual(ways, ["fanvueSignIn", "invites"]);
+    assert.match(lines.join(""), /no Fanvue account is connected\. Run `npm run authorize`/);
+    assert.doesNotMatch(lines.join(""), /write:chat/);
+  });
+
+  test("has inbox codes only with a public address, as authorizing asks for their scope only then", async (t) => {
+    for (const scopes of [["write:chat"], ["read:fan"]]) {
+      const { ways, lines } = await offered(t, scopes, { publicUrl: undefined });
+      assert.deepEqual(ways, ["fanvueSignIn", "invites"]);
+      assert.match(lines.join(""), /they need link\.public_url/);
+      assert.doesNotMatch(lines.join(""), /authorize/);
+    }
   });
 });

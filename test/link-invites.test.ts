@@ -12,6 +12,7 @@ import { campaignExitCode, campaignJson, campaignText } from "../lib/link-admin/
 import { type InviteOptions, parseInvite } from "../lib/link-admin/invite-request.ts";
 import { inviteOne } from "../lib/link-admin/invite.ts";
 import { makeInvite, openInvites } from "../lib/link/invites.ts";
+import { openLinkBook } from "../lib/link/registry.ts";
 import { addLink, blockFan, removeLink } from "../lib/store/links.ts";
 import type { NamedFan } from "../lib/store/snapshot.ts";
 import { saveTokenFile } from "./fanvue-client.ts";
@@ -42,13 +43,31 @@ describe("a personal link", () => {
   test("shows whose it is as often as it is looked at, and proves it once", async (t) => {
     const { make, invites } = await start(t);
     const { token } = await make(ana.fan);
-    const second = await make(ana.fan);
     for (let looks = 1; looks <= 3; looks += 1)
       assert.partialDeepStrictEqual(await invites.look(token), { is: "proved", proof: { handle: "ana" } });
     assert.deepEqual(await invites.use(token), { is: "proved", proof: { ...ana, how: "invite" } });
     assert.deepEqual(await invites.use(token), failed("used invite"));
     assert.deepEqual(await invites.look(token), failed("used invite"));
-    assert.partialDeepStrictEqual(await invites.use(second.token), { is: "proved" });
+  });
+
+  test("ends with the fan's other links when one of them is used", async (t) => {
+    const { make, invites } = await start(t);
+    const [first, second, others] = [await make(ana.fan), await make(ana.fan), await make(bo.fan)];
+    assert.partialDeepStrictEqual(await invites.use(first.token), { is: "proved" });
+    assert.deepEqual(await invites.use(second.token), failed("expired"));
+    assert.partialDeepStrictEqual(await invites.use(others.token), { is: "proved" });
+    const later = await make(ana.fan);
+    assert.partialDeepStrictEqual(await invites.use(later.token), { is: "proved" });
+  });
+
+  test("ends when its fan links an account by proof, in whatever way", async (t) => {
+    const { clock, database, make, invites } = await start(t);
+    const [{ token }, others] = [await make(ana.fan), await make(bo.fan)];
+    const book = openLinkBook(database, () => clock.nowMs);
+    const account = { platform: "discord", account: discordUser, name: "ana", login: undefined } as const;
+    assert.deepEqual(await book.link({ ...ana, how: "sign-in" }, account), { is: "linked" });
+    assert.deepEqual(await invites.look(token), failed("expired"));
+    assert.partialDeepStrictEqual(await invites.look(others.token), { is: "proved" });
   });
 
   test("is used by one of many who come at once", async (t) => {
@@ -232,9 +251,10 @@ const send = { dryRun: false, days: 7 };
 const fansOf = ({ sent }: Stage) => sent.map(({ fan }) => fan);
 
 describe("links invite --all-subscribers --send", () => {
-  test("sends each who is due one theirs, and nobody a second while it is good", async (t) => {
+  test("sends each who is due one theirs, and nobody ever a second, not when it has expired either", async (t) => {
     const all = await stage(t, [ana, bo]);
-    const report = await inviteAll(send, all.campaign);
+    const forADay = { ...send, days: 1 };
+    const report = await inviteAll(forADay, all.campaign);
     assert.deepEqual(fansOf(all), [ana.fan, bo.fan]);
     assert.equal(campaignExitCode(report), 0);
     assert.match(campaignText(report, startMs), /^2 subscribers, as read 0 minutes ago\.\n2 links sent\.$/);
@@ -244,9 +264,12 @@ describe("links invite --all-subscribers --send", () => {
     assert.partialDeepStrictEqual(await invites.use(token), { is: "proved", proof: { fan: ana.fan } });
     assert.doesNotMatch(campaignJson(report) + all.lines.join(""), new RegExp(token));
 
-    const again = await inviteAll(send, all.campaign);
-    assert.equal(all.sent.length, 2);
-    assert.deepEqual(again.skipped, { linked: 0, unlinked: 0, invited: 2 });
+    for (const laterMs of [0, dayMs]) {
+      all.clock.nowMs = startMs + laterMs;
+      const again = await inviteAll(forADay, all.campaign);
+      assert.equal(all.sent.length, 2);
+      assert.deepEqual(again.skipped, { linked: 0, unlinked: 0, invited: 2 });
+    }
   });
 
   test("passes over who is linked, cut their link, or is blocked", async (t) => {

@@ -101,11 +101,13 @@ test("the site is where fans reach it", () => {
     } as const;
     return siteAddress({ link: { ...link, signIn: true, inboxCode: true, personalLinks: true }, fanvue });
   };
-  const elsewhere = "https://oauth.example.org/callback";
+  const elsewhere = "https://oauth.example.org/of-another-program";
   assert.equal(at("https://link.example.org", "127.0.0.1", elsewhere), "https://link.example.org");
   assert.equal(at(undefined, "127.0.0.1", elsewhere), "http://127.0.0.1:8080");
   assert.equal(at(undefined, "0.0.0.0", elsewhere), "http://localhost:8080");
   assert.equal(at(undefined, "::1", elsewhere), "http://[::1]:8080");
   assert.equal(at(undefined, "127.0.0.1", "http://localhost:8080/callback"), "http://localhost:8080");
   assert.equal(at(undefined, "127.0.0.1", "http://localhost:9090/callback"), "http://127.0.0.1:8080");
+  const behindHttps = at(undefined, "0.0.0.0", "https://creator.example/callback");
+  assert.equal(behindHttps, "https://creator.example");
 });

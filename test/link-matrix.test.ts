@@ -235,6 +235,29 @@ describe("the room of a code", () => {
     assert.deepEqual(botRooms(), [place]);
   });
 
+  const forgeries = [
+    { name: "in a room of somebody else's", isBotsRoom: false, isBotsMark: false },
+    {
+      name: "in a room of somebody else's, which the bot itself marked",
+      isBotsRoom: false,
+      isBotsMark: true,
+    },
+    { name: "in a room that the bot made", isBotsRoom: true, isBotsMark: false },
+  ];
+  for (const { name, isBotsRoom, isBotsMark } of forgeries)
+    test(`is not what somebody marks like one, ${name}`, async (t) => {
+      const { open, newRoom, world, bot, owner, botRooms, clock, person } = await start(t);
+      const room = isBotsRoom ? world.createRoom({ creator: bot }) : newRoom();
+      const content = { guest: person("sunny"), until_ms: 0 };
+      const sender = isBotsMark ? bot : owner;
+      world.put(room, { type: "fanvue-sync.direct", sender, content });
+      const next = open();
+      await next.idle();
+      clock.nowMs += 10 * minuteMs;
+      await next.tidy();
+      assert.deepEqual(botRooms(), [room]);
+    });
+
   test("that the homeserver did not let the bot leave is left later", async (t) => {
     const { codes, person, sendTo, newestCode, botRooms, clock, sandbox } = await start(t);
     const guest = person("sunny");

@@ -1,7 +1,9 @@
 /** What fans can do to links by proof, and what outranks them. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type Database, openDatabase } from "../lib/db.ts";
+import { dayMs } from "../lib/durations.ts";
 import { type FanId, type Mxid, parseDiscordUserId, parseFanId, parseMxid } from "../lib/ids.ts";
 import { loadAccountLinks } from "../lib/link/account-links.ts";
 import type { AccountProof, FanProof, LinkBook } from "../lib/link/proofs.ts";
@@ -94,12 +96,47 @@ test("both proofs make a link; again it stands already", async (t) => {
   assert.deepEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "linked" });
   assert.deepEqual(await book.link(fanOf(ana), discord()), { is: "linked" });
   assert.deepEqual(await book.wouldLink(fanOf(ana), matrix(anaAtHs)), { is: "already" });
-  assert.deepEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "already" });
+  assert.partialDeepStrictEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "already" });
   assert.deepEqual(await book.ofFan(ana), [
     { platform: "discord", account: discordUser, source: "proved" },
     { platform: "matrix", account: anaAtHs, source: "proved" },
   ]);
   assert.deepEqual(await book.ofFan(bo), []);
+});
+
+test("linking again is on record once in ten minutes, and says when it is no news", async (t) => {
+  const clock = { nowMs };
+  const { database } = registry(t);
+  const book = openLinkBook(database, () => clock.nowMs);
+  const linkAfter = async (ms: number) => {
+    clock.nowMs = nowMs + ms;
+    return book.link(fanOf(ana), matrix(anaAtHs));
+  };
+  const tenMinutesMs = 10 * 60_000;
+  assert.deepEqual(await linkAfter(0), { is: "linked" });
+  assert.deepEqual(await linkAfter(tenMinutesMs - 1), { is: "already", isRepeated: true });
+  assert.equal((await eventsIn(database)).length, 1);
+  assert.deepEqual(await linkAfter(tenMinutesMs), { is: "already" });
+  assert.equal((await eventsIn(database)).length, 2);
+  await book.unlink(ana, anaAtHs);
+  assert.deepEqual(await linkAfter(tenMinutesMs + 1), { is: "linked" });
+});
+
+test("a refusal is on record once a day, and writes nothing the next time", async (t) => {
+  const clock = { nowMs };
+  const { database } = registry(t);
+  const book = openLinkBook(database, () => clock.nowMs);
+  await book.link(fanOf(ana), matrix(anaAtHs));
+  const refused = async () => {
+    await book.link(fanOf(bo), matrix(anaAtHs));
+    return (await eventsIn(database)).filter((event) => event.startsWith("refused")).length;
+  };
+  assert.equal(await refused(), 1);
+  const before = readFileSync(database.path);
+  assert.equal(await refused(), 1);
+  assert.deepEqual(readFileSync(database.path), before);
+  clock.nowMs += dayMs;
+  assert.equal(await refused(), 2);
 });
 
 test("an account belongs to one fan, and a fan has one account of a platform", async (t) => {
@@ -129,13 +166,11 @@ test("what the operator entered counts like a proof: others are refused, and its
 
 test("books may give an account several fans; a proof outranks the others' rows, and a book never a proof", async (t) => {
   const { database, book } = registry(t);
-  await inBook(database, pair(ana), pair(bo), pair(ana, otherAtHs));
-  const ofAna = [anaAtHs, otherAtHs].map((account) => ({ platform: "matrix", account, source: "book" }));
-  assert.deepEqual(await book.ofFan(ana), ofAna);
+  await inBook(database, pair(ana), pair(bo));
+  assert.deepEqual(await book.ofFan(ana), [{ platform: "matrix", account: anaAtHs, source: "book" }]);
   assert.equal(await book.unlink(ana, anaAtHs), false);
   assert.deepEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "linked" });
   assert.deepEqual(await standing(database, anaAtHs), [[ana, "proved"]]);
-  assert.deepEqual(await book.link(fanOf(ana), matrix(otherAtHs)), { is: "linked" });
   assert.deepEqual(await book.link(fanOf(bo), matrix(anaAtHs)), { is: "taken", by: "another fan" });
   assert.deepEqual(await book.ofFan(bo), []);
 });
@@ -199,7 +234,44 @@ test("an operator's block outlasts the fan's own unlink", async (t) => {
   await cut(database, "links block", ana);
   assert.deepEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "blocked" });
   const lifted = await database.write((sql) => unblock(sql, { ...pair(ana) }, nowMs));
-  assert.deepEqual([lifted, await database.read((sql) => loadBlocks(sql))], [1, []]);
+  const causes = await database.read((sql) => loadBlocks(sql).map(({ cause }) => cause));
+  assert.deepEqual([lifted, causes], [1, ["fan"]]);
+  assert.deepEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "linked" });
+  assert.deepEqual(await database.read((sql) => loadBlocks(sql)), []);
+});
+
+for (const fan of [undefined, ana]) {
+  test(`what a fan unlinked stays unlinked when a block of ${fan ? "the pair" : "the account"} is lifted`, async (t) => {
+    const { database, book } = registry(t);
+    await inBook(database, pair(ana));
+    await book.link(fanOf(ana), matrix(anaAtHs));
+    await book.unlink(ana, anaAtHs);
+    await cut(database, "links block", fan);
+    await database.write((sql) => unblock(sql, { platform: "matrix", account: anaAtHs, fan }, nowMs));
+    assert.deepEqual(await standing(database, anaAtHs), []);
+  });
+}
+
+test("who has an account by an address book may prove that one, and no second", async (t) => {
+  const { database, book } = registry(t);
+  await inBook(database, pair(ana));
+  const second = { is: "taken", by: "another account" };
+  assert.deepEqual(await book.wouldLink(fanOf(ana), matrix(otherAtHs)), second);
+  assert.deepEqual(await book.link(fanOf(ana), matrix(otherAtHs)), second);
+  assert.deepEqual(await book.link(fanOf(ana), discord()), { is: "linked" });
+  assert.deepEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "linked" });
+  assert.deepEqual(await book.link(fanOf(ana), matrix(otherAtHs)), second);
+});
+
+test("a book that gives a fan two accounts gives them no proof of one while the other stands", async (t) => {
+  const { database, book } = registry(t);
+  await inBook(database, pair(ana), pair(ana, otherAtHs));
+  for (const account of [anaAtHs, otherAtHs])
+    assert.deepEqual(await book.link(fanOf(ana), matrix(account)), { is: "taken", by: "another account" });
+  await database.write((sql) => {
+    removeLink(sql, pair(ana, otherAtHs), "links remove", nowMs);
+  });
+  assert.deepEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "linked" });
 });
 
 test("a transfer cuts the old side only, who may prove it again once it is free", async (t) => {
@@ -218,8 +290,8 @@ test("a transfer cuts the old side only, who may prove it again once it is free"
 
 test("a blocked fan loses every link, also of books, and can link nothing until unblocked", async (t) => {
   const { database, book } = registry(t);
-  await inBook(database, pair(ana, otherAtHs), pair(bo, otherAtHs));
   await book.link(fanOf(ana), matrix(anaAtHs));
+  await inBook(database, pair(ana, otherAtHs), pair(bo, otherAtHs));
   const pairs = await database.write((sql) => blockFan(sql, ana, nowMs));
   assert.deepEqual(
     pairs.map(({ account }) => account),
@@ -244,7 +316,7 @@ test("a blocked fan loses every link, also of books, and can link nothing until 
 
   await database.write((sql) => unblock(sql, { fan: ana }, nowMs));
   assert.deepEqual(await database.read((sql) => loadBlocks(sql)), []);
-  assert.deepEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "linked" });
+  assert.deepEqual(await book.link(fanOf(ana), discord("access")), { is: "linked" });
 });
 
 test("the leave to be brought into the server is kept with the link, renewed, and ends with it", async (t) => {

@@ -246,7 +246,7 @@ test("reinvite forgets that somebody left", async (t) => {
       gone: [],
       basis: [],
       returned: [],
-      seen: [],
+      arrivals: [],
       departureEnded: [],
       lapsed: [],
       entitledAgain: [],

@@ -64,7 +64,10 @@ export function build(value: unknown, findings: Findings): Omit<Config, "path" |
     notify: read("notify", sections.notifySection),
     trustProxy: read("trust_proxy", sections.trustProxy) ?? false,
   };
-  return fanvue === undefined ? undefined : { fanvue, ...config };
+  if (fanvue === undefined) return undefined;
+  const areLinkPagesMeant = raw["link"] !== undefined || discord?.oauth !== undefined;
+  if (areLinkPagesMeant) oddities.warnOfStrayCallbacks({ fanvue, ...config }, findings);
+  return { fanvue, ...config };
 }
 
 type Read = <T>(key: TopKey, schema: z.ZodType<T>) => T | undefined;
@@ -123,13 +126,16 @@ function readLink(read: Read, discord: DiscordConfig | undefined, findings: Find
   const link = read("link", sections.linkSection);
   return {
     publicUrl: link?.public_url,
-    host: link?.host ?? discord?.oauth?.serverHost ?? "127.0.0.1",
+    host: withoutBrackets(link?.host ?? discord?.oauth?.serverHost ?? "127.0.0.1"),
     port: link?.port ?? discord?.oauth?.serverPort ?? 8080,
     name: link?.name,
     color: link?.color,
     ...readProofs(link, findings),
   };
 }
+
+/** An IPv6 address as it stands in a web address is none to listen at. */
+const withoutBrackets = (host: string): string => host.replace(/^\[(.*)\]$/, "$1");
 
 type Proofs = Pick<LinkConfig, "signIn" | "inboxCode" | "personalLinks">;
 

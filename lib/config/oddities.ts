@@ -1,6 +1,8 @@
-/** What is wrong or odd between the sections of a config, asked of the values as written. */
+/** What is wrong or odd between the sections of a config, mostly asked of the values as written. */
+import { callbackAt } from "./callbacks.ts";
 import type { Findings, Path } from "./findings.ts";
 import { oauthKeys } from "./sections.ts";
+import type { Config, DiscordConfig } from "./shape.ts";
 import { isMap, type Raw } from "./values.ts";
 
 // ---- Faults -----------------------------------------------------------------------------------------------------
@@ -101,6 +103,41 @@ export function warnOfCleartext(raw: Raw, findings: Findings): void {
     if (typeof value === "string" && /^http:/i.test(value) && !ownMachine.test(value))
       findings.warn(path, "sends your tokens unencrypted. Write https:// unless the network is yours alone.");
   }
+}
+
+/** Fans who would come back to their own machine, or to another program, after they signed in for the link pages. */
+export function warnOfStrayCallbacks(
+  { fanvue, discord, link }: Pick<Config, "fanvue" | "discord" | "link">,
+  findings: Findings,
+): void {
+  if (link.publicUrl !== undefined) {
+    warnOfDiscordElsewhere(callbackAt(link.publicUrl), discord, findings);
+    return;
+  }
+  const isHere = ownMachine.test(fanvue.redirectUri);
+  if (link.signIn && isHere && portOf(fanvue.redirectUri) !== link.port)
+    findings.warn(
+      ["fanvue", "redirect_uri"],
+      `is not where the link pages listen (port ${String(link.port)}), so whoever signs in there with Fanvue never comes back. Set link.public_url, or write the same port in both.`,
+    );
+}
+
+function warnOfDiscordElsewhere(
+  callback: string,
+  discord: Pick<DiscordConfig, "oauth"> | undefined,
+  findings: Findings,
+): void {
+  const redirectUri = discord?.oauth?.redirectUri;
+  if (redirectUri === undefined || new URL(redirectUri).href === callback) return;
+  findings.warn(
+    ["discord", "oauth_redirect_uri"],
+    `does not lead to your link pages, so fans never come back to them from Discord. Write "${callback}", and register it in Discord's developer portal.`,
+  );
+}
+
+function portOf(address: string): number {
+  const { port } = new URL(address);
+  return port === "" ? 80 : Number(port);
 }
 
 // ---- Values as written ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { errorCode } from "../db/disk.ts";
 import { BadInputError } from "../errors.ts";
 import { isLoopback, type RedirectResult } from "./oauth.ts";
 
@@ -61,7 +62,10 @@ type Arrive = (arrival: Arrival) => void;
 
 // ---- At the redirect address ------------------------------------------------------------------------------------
 
-/** Servers at the redirect address; none where it leads elsewhere or is taken. */
+/**
+ * Servers at the redirect address; none where it leads elsewhere, or where any of it is taken: the browser might then
+ * come to the other program.
+ */
 async function listen(ask: RedirectAsk, arrive: Arrive): Promise<readonly Server[]> {
   const uri = new URL(ask.redirectUri);
   if (uri.protocol !== "http:" || !isLoopback(uri)) return [];
@@ -72,22 +76,27 @@ async function listen(ask: RedirectAsk, arrive: Arrive): Promise<readonly Server
     visit(ask, uri, request, response, arrive);
   };
   const started = await Promise.all(hosts.map((host) => startServer(host, port, handle)));
-  const servers = started.filter((server) => server !== undefined);
-  if (servers.length === 0) {
-    ask.tell(`${uri.host} is not free for us, so the browser will show an error there: that is fine.`);
-  }
-  return servers;
+  const servers = started.filter((server) => typeof server === "object");
+  if (servers.length > 0 && !started.includes("not free")) return servers;
+  for (const server of servers) server.close();
+  ask.tell(
+    `${uri.host} is not free for us; perhaps link-server is running. Stop it and begin anew, or go on: whatever the browser shows at the end, its address is what counts.`,
+  );
+  return [];
 }
+
+/** Of a machine without such an address, one without IPv6 say. */
+const isNotHere = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
 function startServer(
   host: string,
   port: number,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<Server | undefined> {
+): Promise<Server | "not free" | "not here"> {
   return new Promise((resolve) => {
     const server = createServer(handle);
-    server.once("error", () => {
-      resolve(undefined);
+    server.once("error", (error) => {
+      resolve(isNotHere.has(errorCode(error) ?? "") ? "not here" : "not free");
     });
     server.listen(port, host, () => {
       resolve(server);

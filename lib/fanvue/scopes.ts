@@ -20,9 +20,15 @@ export function scopesFor(
   return [...always, ...(readsLists ? ["read:chat"] : []), ...(writesChats ? messageScopes : [])];
 }
 
+/** Codes for the Fanvue inbox are wanted, and there is a site that fans can type them into. */
+export const sendsCodes = ({
+  publicUrl,
+  inboxCode,
+}: Pick<Config["link"], "publicUrl" | "inboxCode">): boolean => publicUrl !== undefined && inboxCode;
+
 /** Codes and personal links go out as messages; without a public address no fan could do anything with them. */
-const writesToFans = ({ publicUrl, inboxCode, personalLinks }: Config["link"]): boolean =>
-  publicUrl !== undefined && (inboxCode || personalLinks);
+const writesToFans = (link: Config["link"]): boolean =>
+  sendsCodes(link) || (link.publicUrl !== undefined && link.personalLinks);
 
 const asksForList = (place: Place) => place.rules.some((rule) => rule.kind === "fanvue_list");
 

@@ -64,12 +64,12 @@ async function add(link: LinkPair, { database, nowMs }: Office): Promise<readonl
   return database.write((sql) => {
     refuseBlockedFan(sql, link.fan);
     const others = loadStoredLinks(sql).filter(({ account }) => account === link.account);
-    const lifted = loadBlocks(sql).find(blocks(link));
+    const lifted = loadBlocks(sql).filter(blocks(link));
     addLink(sql, { ...link, source: "operator" }, nowMs);
     const known = others.some(({ fan }) => fan === link.fan);
     return [
       `${nameOf(link)} ${known ? "was linked already" : "is linked now"} to fan ${link.fan}. The next sync gives it what the fan is entitled to.`,
-      ...(lifted === undefined ? [] : [`It was ${endOf(lifted)}; that is lifted.`]),
+      ...lifted.map((block) => `It was ${endOf(block)}; that is lifted.`),
       ...others
         .filter(({ fan }) => fan !== link.fan)
         .map(({ fan }) => `It is linked to fan ${fan}, too: what either is entitled to counts.`),

@@ -39,7 +39,7 @@ export async function unblock(of: Blockable, { database, nowMs }: Office): Promi
     }
     const isStill = account !== undefined && fan !== undefined && isBlockedByOperator(sql, { account, fan });
     return [
-      `${name} is no longer blocked. What an address book says of it counts again, and fans may prove their links anew.`,
+      `${name} is no longer blocked. What an address book says of it counts again, except what a fan unlinked; and fans may prove their links anew.`,
       ...(isStill ? ["But the account or the fan as a whole still is."] : []),
       "No link was entered by this. To enter one: npm run links -- add FAN ACCOUNT",
     ];

@@ -1,6 +1,6 @@
 /**
  * Sends each subscriber who has no link a personal link by Fanvue message. Each is written down as being sent before it
- * is, so that nobody is written to twice, whatever ends the run; the next run goes on where this one ended.
+ * is, so that nobody is ever written to twice, whatever ends the run; the next run goes on where this one ended.
  */
 import type { Config } from "../config/shape.ts";
 import type { Database, Sql } from "../db.ts";
@@ -59,7 +59,7 @@ export interface Skipped {
   readonly linked: number;
   /** They unlinked, or the operator blocked them or removed their link. */
   readonly unlinked: number;
-  /** A link was sent (perhaps) that has not expired, or they take no messages. */
+  /** A link was sent (perhaps), which may have expired since; or they take no messages. */
   readonly invited: number;
 }
 
@@ -109,7 +109,7 @@ async function chooseReceivers({ database, config, now }: Campaign): Promise<{
   const cut = new Set(blocks.filter(speaksAgainst).map(({ fan }) => fan));
   const { readAtMs, subscribers, invited } = await database.read((sql) => ({
     ...loadSavedSubscribers(sql, now()),
-    invited: loadInvitedFans(sql, now()),
+    invited: loadInvitedFans(sql),
   }));
   const caseOf = ({ fan }: NamedFan): keyof Skipped | "due" => {
     if (linked.has(fan)) return "linked";
@@ -182,7 +182,7 @@ function claim(sql: Sql, fan: FanId, days: number, nowMs: number): MadeInvite | 
   const isDue =
     loadStoredLinks(sql, fan).length === 0 &&
     !loadBlocks(sql, fan).some((block) => block.fan === fan && speaksAgainst(block)) &&
-    !loadInvitedFans(sql, nowMs).has(fan);
+    !loadInvitedFans(sql).has(fan);
   return isDue ? makeInvite(sql, { fan, days, isSent: true }, nowMs) : undefined;
 }
 

@@ -45,7 +45,11 @@ function outcomeLines(report: CampaignReport): readonly string[] {
 function skipLines({ skipped: { linked, invited, unlinked } }: CampaignReport): readonly string[] {
   return [
     ...(linked === 0 ? [] : [`Linked already: ${linked}.`]),
-    ...(invited === 0 ? [] : [`Got one before that has not expired, or took no message: ${invited}.`]),
+    ...(invited === 0
+      ? []
+      : [
+          `Were sent one before, or took no message: ${invited}. For a new one: npm run links -- invite --fan FAN`,
+        ]),
     ...(unlinked === 0 ? [] : [`Unlinked by themselves or by you, or blocked: ${unlinked}.`]),
   ];
 }

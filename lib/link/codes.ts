@@ -1,5 +1,6 @@
 /** One-time codes: made, limited, and checked once. */
 import { randomInt } from "node:crypto";
+import { dayMs, hourMs } from "../durations.ts";
 import type { Sql } from "../db.ts";
 import type { FanId, Mxid } from "../ids.ts";
 import {
@@ -26,8 +27,6 @@ const alphabet = "BCDFGHJKLMNPQRSTVWXZ";
 const codeLength = 8;
 const tries = 5;
 const minuteMs = 60 * 1000;
-const hourMs = 60 * minuteMs;
-const dayMs = 24 * hourMs;
 
 /** How long a code can be used. */
 export const codeLifeMs = 10 * minuteMs;

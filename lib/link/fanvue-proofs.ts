@@ -2,11 +2,12 @@
 import type { Config } from "../config/shape.ts";
 import type { Database } from "../db.ts";
 import type { Fanvue } from "../fanvue/client.ts";
+import { sendsCodes } from "../fanvue/scopes.ts";
 import type { Log } from "../log.ts";
 import { openFanvueSignIn } from "./fanvue-sign-in.ts";
-import { openInbox } from "./inbox.ts";
+import { type Inbox, openInbox } from "./inbox.ts";
 import { openInvites } from "./invites.ts";
-import { mayWriteToFans, writingRemedy } from "./may-write.ts";
+import { writingRemedy, type WritingTrouble, writingTrouble } from "./may-write.ts";
 import type { Proofs } from "./proofs.ts";
 import { siteAddress } from "./site.ts";
 
@@ -21,24 +22,39 @@ export interface FanvueProofsDeps {
 }
 
 export interface FanvueProofs extends Pick<Proofs, "fanvueSignIn" | "inbox" | "invites"> {
-  /** To be awaited before the process ends: resolves when the codes that were promised have gone out. */
-  flush(): Promise<void>;
+  /** Resolves once no code is under way any more. */
+  idle(): Promise<void>;
 }
 
 /** Warns of what is on but cannot be offered, with what to do. */
 export function openFanvueProofs(config: Config, deps: FanvueProofsDeps): FanvueProofs {
   const { link } = config;
-  const { database, log } = deps;
-  const site = { name: link.name, address: siteAddress(config) };
-  const inbox =
-    link.inboxCode && mayWriteToFans(config, deps.dataDir) ? openInbox({ ...deps, site }) : undefined;
-  if (link.inboxCode && inbox === undefined) log.warn(cannotWrite);
+  const inbox = openInboxWhereItCan(config, deps);
   return {
     fanvueSignIn: link.signIn ? openFanvueSignIn(config, deps) : undefined,
     inbox,
-    invites: link.personalLinks ? openInvites(database) : undefined,
-    flush: () => inbox?.flush() ?? Promise.resolve(),
+    invites: link.personalLinks ? openInvites(deps.database) : undefined,
+    idle: () => inbox?.idle() ?? Promise.resolve(),
   };
 }
 
-const cannotWrite = `Codes for the Fanvue inbox are not offered: the authorization may not send messages. ${writingRemedy} Or set link.inbox_code to false.`;
+function openInboxWhereItCan(config: Config, deps: FanvueProofsDeps): Inbox | undefined {
+  const { link } = config;
+  if (!link.inboxCode) return undefined;
+  if (!sendsCodes(link)) {
+    deps.log.info(`${notOffered}: they need link.public_url, where fans type them.`);
+    return undefined;
+  }
+  const trouble = writingTrouble(config, deps.dataDir);
+  if (trouble !== undefined) {
+    deps.log.warn(`${notOffered}: ${reasons[trouble]} Or set link.inbox_code to false.`);
+    return undefined;
+  }
+  return openInbox({ ...deps, site: { name: link.name, address: siteAddress(config) } });
+}
+
+const notOffered = "Codes for the Fanvue inbox are not offered";
+const reasons: Readonly<Record<WritingTrouble, string>> = {
+  "not connected": "no Fanvue account is connected. Run `npm run authorize`, then start link-server again.",
+  "not allowed": `the authorization may not send messages. ${writingRemedy} Then start link-server again.`,
+};

@@ -17,12 +17,14 @@ export interface InboxOptions {
   /** Who asks, in the message. */
   readonly site: { readonly name: string | undefined; readonly address: string };
   readonly log: Log;
+  /** Once it is aborted nothing is sent: a code is of no use without the visit in which it was asked for. */
+  readonly signal: AbortSignal;
   readonly now?: () => number;
 }
 
 export interface Inbox extends InboxProof {
-  /** Resolves when all that was to be sent has been tried. */
-  flush(): Promise<void>;
+  /** Resolves once no code is under way any more. */
+  idle(): Promise<void>;
 }
 
 /** A code on its way: nothing of it is on the disk. */
@@ -31,8 +33,9 @@ interface Letter {
   readonly code: string;
 }
 
-export function openInbox({ database, fanvue, site, log, now = Date.now }: InboxOptions): Inbox {
+export function openInbox({ database, fanvue, site, log, signal, now = Date.now }: InboxOptions): Inbox {
   let sending = Promise.resolve();
+  const isEnding = () => signal.aborted;
 
   /** Begins when the answer is on its way, so that its time does not tell whether there is anything to send. */
   function post(letter: Letter): void {
@@ -40,11 +43,13 @@ export function openInbox({ database, fanvue, site, log, now = Date.now }: Inbox
   }
 
   async function deliver({ fan, code }: Letter): Promise<void> {
+    if (isEnding()) return;
     try {
       const delivery = await fanvue.sendMessage(fan, fanvueMessages.code(code, site));
-      if (delivery.is !== "sent")
+      if (delivery.is !== "sent" && !isEnding())
         log.warn({ fan }, `An inbox code did not go out: ${scrub(delivery.why, [code])}.`);
     } catch (error) {
+      if (isEnding()) return;
       if (error instanceof OperatorError) log.error(`${error.message} ${error.remedy}`);
       else log.error({ fan, err: error }, "An inbox code did not go out");
     }
@@ -57,7 +62,7 @@ export function openInbox({ database, fanvue, site, log, now = Date.now }: Inbox
       return { id };
     },
     check: ({ id }, code) => database.write((sql) => check(sql, id, code, now())),
-    flush: () => sending,
+    idle: () => sending,
   };
 }
 

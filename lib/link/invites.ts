@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { dayMs } from "../durations.ts";
 import type { Database, Sql } from "../db.ts";
 import { type FanId, parseFanId } from "../ids.ts";
 import { type Invite, loadInvite, saveInvite, useInvite } from "../store/link-invites.ts";
@@ -12,7 +13,6 @@ import { nameOfFan } from "./fan-name.ts";
 import type { Failure, InviteProof } from "./proofs.ts";
 import { sameSecret, seal } from "./secrets.ts";
 
-const dayMs = 24 * 60 * 60 * 1000;
 const nonceBytes = 16;
 const purpose = "invite";
 

@@ -6,8 +6,16 @@ import { loadOldToken, loadToken } from "../fanvue/token.ts";
 
 export const writingRemedy = `Tick ${messageScopes.join(" and ")} on the Fanvue app, then run \`npm run authorize\`.`;
 
-/** False where no account is connected. What was granted is not always on record: then sending will tell. */
-export function mayWriteToFans({ path }: Pick<Config, "path">, dataDir: string): boolean {
+/** Why messages cannot go out. */
+export type WritingTrouble = "not connected" | "not allowed";
+
+/** Undefined where they can. What was granted is not always on record: then sending will tell. */
+export function writingTrouble({ path }: Pick<Config, "path">, dataDir: string): WritingTrouble | undefined {
   const token = loadToken(dataDir) ?? loadOldToken(join(dirname(path), "fanvue_tokens.json"));
-  return token !== undefined && missingScopes(token.scopes, messageScopes).length === 0;
+  if (token === undefined) return "not connected";
+  return missingScopes(token.scopes, messageScopes).length === 0 ? undefined : "not allowed";
 }
+
+/** False where no account is connected, too. */
+export const mayWriteToFans = (config: Pick<Config, "path">, dataDir: string): boolean =>
+  writingTrouble(config, dataDir) === undefined;

@@ -9,8 +9,8 @@ import { siteAddress } from "./site.ts";
 
 export interface OpenProofs {
   readonly proofs: Proofs;
-  /** To be awaited before the process ends: resolves when what was promised to visitors has been done. */
-  readonly settle: () => Promise<void>;
+  /** To be awaited before the process ends: resolves once nothing is under way any more. */
+  readonly idle: () => Promise<void>;
 }
 
 /** Throws a BadInputError where nobody could link anything. */
@@ -26,8 +26,8 @@ export function openProofs(config: Config, deps: FanvueProofsDeps): OpenProofs {
   const codes = matrix && openMatrixCodes(matrix, config.protectedAccounts, { ...deps, site });
   return {
     proofs: { fanvueSignIn, inbox, invites, discord: discordSignIn, matrix: codes },
-    settle: async () => {
-      await Promise.all([fanvue.flush(), codes?.idle()]);
+    idle: async () => {
+      await Promise.all([fanvue.idle(), codes?.idle()]);
     },
   };
 }

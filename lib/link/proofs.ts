@@ -119,7 +119,8 @@ export interface FanLink {
 
 export type LinkResult =
   | { readonly is: "linked" }
-  | { readonly is: "already" }
+  /** isRepeated: linked anew within minutes, which is no news. */
+  | { readonly is: "already"; readonly isRepeated?: true }
   /** Another fan has this account, or the fan has another account of this platform. */
   | { readonly is: "taken"; readonly by: "another fan" | "another account" }
   /** The operator blocked it. */

@@ -18,24 +18,29 @@ export interface Site {
 }
 
 /**
- * Where fans reach the site. Without `link.public_url` that is this machine alone: by the name that Fanvue sends people
- * back to, where that is this machine and port, for a cookie of 127.0.0.1 is none of localhost.
+ * Where fans reach the site. Without `link.public_url` that is where Fanvue sends people back to, if that can be this
+ * site: behind https, or on this machine and port, for a cookie of 127.0.0.1 is none of localhost.
  */
 export function siteAddress({ link, fanvue }: Pick<Config, "link" | "fanvue">): string {
   if (link.publicUrl !== undefined) return new URL(link.publicUrl).origin;
   const redirect = new URL(fanvue.redirectUri);
-  const isHere = loopback.has(redirect.hostname) && Number(redirect.port) === link.port;
-  return isHere && redirect.protocol === "http:"
+  return isBehindHttps(redirect) || isHere(redirect, link)
     ? redirect.origin
     : `http://${reachable(link.host)}:${link.port}`;
 }
 
+const isBehindHttps = ({ protocol, pathname }: URL): boolean =>
+  protocol === "https:" && pathname === "/callback";
+
+const isHere = ({ protocol, hostname, port }: URL, link: Config["link"]): boolean =>
+  protocol === "http:" && loopback.has(hostname) && Number(port) === link.port;
+
 const loopback = new Set(["localhost", "127.0.0.1", "[::1]"]);
-const everywhere = new Set(["0.0.0.0", "::", "[::]"]);
+const everywhere = new Set(["0.0.0.0", "::"]);
 
 function reachable(host: string): string {
   if (everywhere.has(host)) return "localhost";
-  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 /** `platforms`: those that a fan can prove an account of. */

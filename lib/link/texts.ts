@@ -33,7 +33,7 @@ export const start = {
   how: "First show that the Fanvue account is yours. Then choose what to connect with it.",
   signIn: "Sign in with Fanvue",
   signInHint:
-    "Fanvue asks you whether we may see your name there. We see nothing else and cannot post or pay.",
+    "Fanvue asks you whether we may see your name there. We keep nothing else and cannot post or pay.",
   code: "Get a code in your Fanvue inbox",
   codeHint: "No sign-in needed here: we send you a message on Fanvue, and you type the code from it.",
   or: "or",
@@ -50,7 +50,7 @@ export const inbox = {
   send: "Send me a code",
   codeTitle: "Type the code from Fanvue",
   sent: "If this name is a fan here whom messages reach, a code is in your Fanvue inbox within a minute. It is good for ten minutes.",
-  notThere: "No message? Look whether the name is right, or sign in with Fanvue instead.",
+  notThere: "No message? Look whether the name is right, or see on the first page what else you can do.",
   code: "Code",
   codeHint: "Copy it from the message. Capitals or not makes no difference.",
   check: "Go on",
@@ -117,7 +117,7 @@ export const confirm = {
   fanvue: "Fanvue",
   sharingTitle: "What is shared",
   sharing: (name: string | undefined, platform: Platform): readonly string[] => [
-    `${name ?? "The creator"} and the moderators see that these two accounts belong together. Other members are not told.`,
+    `${name ?? "The creator"} and whoever runs this for them see that these two accounts belong together. Nobody else is told.`,
     `What you have on Fanvue decides which ${platform === "discord" ? "roles" : "rooms"} you get. When it ends, they go.`,
     `What you pay is shown to nobody on ${serviceName(platform)}.`,
   ],
@@ -138,7 +138,6 @@ export const confirm = {
 
 export const done = {
   title: "You are connected",
-  joined: (platform: Platform): string => `Fanvue and ${serviceName(platform)} are connected:`,
   followTitle: { discord: "Your roles", matrix: "Your rooms" },
   soon: "We have asked for a check right now. What is yours comes within a few minutes; you may close this page.",
   invitations: "Rooms come as invitations in your Matrix app.",
@@ -192,7 +191,7 @@ export function statusText(status: RoleStatus, day: (timeMs: number) => string):
     case "removed by a person":
       return "a moderator took it from you; please ask the team";
     case "left by choice":
-      return "you left; it comes again when your membership begins anew";
+      return "you left; it comes again when you connect once more, or when your membership begins anew";
     case "refused before":
       return `yours, but it could not be given; that is tried again on ${day(status.nextTryAtMs)}`;
     case "in grace":
@@ -258,7 +257,7 @@ export const failures: Readonly<Record<Failure, Trouble>> = {
   },
   limited: {
     title: "Too many tries",
-    text: "There were too many codes or tries. Please wait a while, and try again later.",
+    text: "There were too many codes or tries. Please try again later: at the latest tomorrow, it works again.",
   },
   "not an account": { title: "This cannot be connected", text: problems["not an account"] },
   "unreachable account": { title: "We could not reach this account", text: problems["unreachable account"] },

@@ -12,6 +12,8 @@ import {
   joinedRoomsAnswer,
   memberContent,
   profileAnswer,
+  type StateEvent,
+  stateAnswer,
 } from "./shapes.ts";
 import type { Answer } from "./trouble.ts";
 
@@ -37,7 +39,10 @@ export interface DirectRooms {
   fetchName(account: Mxid): Promise<Answer<string | undefined>>;
 }
 
-/** By this state event a room is known again: if a room's id never reaches us, no record of our own could tell. */
+/**
+ * By this state event a room is known again: if a room's id never reaches us, no record of our own could tell. Anybody
+ * who has the power may set it in a room of theirs, so it counts only where the bot set it, in a room that the bot made.
+ */
 const mark = "fanvue-sync.direct";
 const withdrawn = "This invitation has expired";
 
@@ -63,7 +68,11 @@ export function openDirectRooms(config: ClientConfig, deps: ClientDeps): DirectR
     const answer = await read(endpoint, directRoomContent, () => sdk.getStateEvent(id, mark, ""));
     if (!answer.ok) return isRefused(answer) ? done : answer;
     const content = answer.value;
-    return { ok: true, value: content && { id, guest: content.guest, untilMs: content.until_ms } };
+    if (content === undefined) return done;
+    const state = await read("/rooms/{id}/state", stateAnswer, () => sdk.roomState(id));
+    if (!state.ok) return isRefused(state) ? done : state;
+    const isOwn = [EventType.RoomCreate, mark].every((type) => isSentBy(config.userId, type, state.value));
+    return { ok: true, value: isOwn ? { id, guest: content.guest, untilMs: content.until_ms } : undefined };
   };
 
   const settle = (send: () => Promise<unknown>): Promise<Answer<undefined>> =>
@@ -130,6 +139,10 @@ const creation = (name: string, guest: Mxid, untilMs: number): ICreateRoomOpts =
   power_level_content_override: { invite: 100 },
   initial_state: [{ type: mark, state_key: "", content: { guest, until_ms: untilMs } }],
 });
+
+/** Of a room's creation, the sender is who made it, in every version of rooms. */
+const isSentBy = (user: Mxid, type: string, state: readonly StateEvent[]): boolean =>
+  state.some((event) => event.type === type && event.state_key === "" && event.sender === user);
 
 const isRefused = (answer: Answer<unknown>): boolean => !answer.ok && answer.trouble.kind === "refused";
 const isMissing = (answer: Answer<unknown>): boolean =>

@@ -1,5 +1,6 @@
 /** The last question before a link, and what follows from it. */
 import { html } from "hono/html";
+import type { Platform } from "../../ids.ts";
 import type { Membership } from "../membership.ts";
 import type { AccountProof, FanLink, FanProof } from "../proofs.ts";
 import type { Site } from "../site.ts";
@@ -31,12 +32,7 @@ export interface ConfirmView {
 export const confirmPage = ({ site, fan, account, formToken }: ConfirmView): Page => ({
   title: confirm.title,
   step: 3,
-  body: html`<dl class="card">
-      <dt>${confirm.fanvue}</dt>
-      <dd>${fanName(fan)}</dd>
-      <dt>${serviceName(account.platform)}</dt>
-      <dd>${accountName(account)}</dd>
-    </dl>
+  body: html`${pair(fan, account.platform, accountName(account))}
     <h2>${confirm.sharingTitle}</h2>
     ${bullets(confirm.sharing(site.name, account.platform))}
     ${mayBeBrought(account) ? paragraph(confirm.join(site.name)) : nothing}
@@ -51,6 +47,15 @@ export const confirmPage = ({ site, fan, account, formToken }: ConfirmView): Pag
     )}
     ${more("/choose", confirm.no)}`,
 });
+
+/** The two sides, one below the other. */
+const pair = (fan: FanProof, platform: Platform, account: Html): Html =>
+  html`<dl class="card">
+    <dt>${confirm.fanvue}</dt>
+    <dd>${fanName(fan)}</dd>
+    <dt>${serviceName(platform)}</dt>
+    <dd>${account}</dd>
+  </dl>`;
 
 const accountName = ({ account, name: shown }: AccountProof): Html =>
   shown === account
@@ -67,10 +72,7 @@ export const donePage = (
 ): Page => ({
   title: done.title,
   step: 3,
-  body: html`<p>
-      ${done.joined(linked.platform)} ${fanName(fan)}
-      <span aria-hidden="true">↔</span> ${accountId(linked.account)}
-    </p>
+  body: html`${pair(fan, linked.platform, accountId(linked.account))}
     <h2>${done.followTitle[linked.platform]}</h2>
     ${membership.places.length === 0 ? paragraph(done.none[linked.platform]) : membershipLines(membership)}
     ${paragraph(done.soon)} ${paragraph(linked.platform === "matrix" ? done.invitations : done.noServer)}

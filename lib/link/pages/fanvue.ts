@@ -1,7 +1,7 @@
 /** Showing a Fanvue account by a code in its inbox, or by a personal link. */
 import { html } from "hono/html";
 import type { FanProof } from "../proofs.ts";
-import { inbox, invite, problems } from "../texts.ts";
+import { common, inbox, invite, problems } from "../texts.ts";
 import type { Notice } from "../visits.ts";
 import { fanName, field, form, hidden, more, type Page, paragraph, submit } from "./layout.ts";
 
@@ -41,7 +41,7 @@ export const inboxCodePage = (notice: Notice | undefined, formToken: string): Pa
     })}
     ${submit(inbox.check)}`,
   )}
-  ${paragraph(inbox.notThere)} ${more("/fanvue/code?again", inbox.again)}`,
+  ${paragraph(inbox.notThere)} ${more("/fanvue/code?again", inbox.again)} ${more("/", common.startAgain)}`,
 });
 
 export const invitePage = (

@@ -54,7 +54,8 @@ async function link(
   const pair = pairIn(visit, shown);
   if (pair === undefined) return refuse("out of date", toChoose);
   const { fan, account } = pair;
-  const hindered = hindrance(await linkBook.link(fan, account));
+  const result = await linkBook.link(fan, account);
+  const hindered = hindrance(result);
   if (hindered !== undefined) return hindered;
   const { platform } = account;
   visits.change(id, (now) => ({
@@ -63,7 +64,7 @@ async function link(
     linked: { platform, account: account.account },
     unlinked: undefined,
   }));
-  askForSync(fan.fan, platform);
+  if (result.is !== "already" || result.isRepeated !== true) askForSync(fan.fan, platform);
   return go("/done");
 }
 
@@ -127,7 +128,7 @@ function leave({ id }: Ask, { visits }: Kit): Answer {
 }
 
 export const linkRoutes: readonly Route[] = [
-  { path: "/confirm", get: confirm, post: posted(forms.confirm, link) },
+  { path: "/confirm", get: confirm, post: posted(forms.confirm, link), effort: "codes" },
   { path: "/done", get: done },
   { path: "/mine", get: mine },
   {
