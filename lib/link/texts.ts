@@ -278,7 +278,7 @@ export const troubles = {
   },
   "taken by another account": {
     title: "You have connected another account",
-    text: "One account of each kind goes with a Fanvue account. Unlink the other one first, under My links.",
+    text: "One account of each kind goes with a Fanvue account. Unlink the other one first, under My links; if the team connected it for you, ask them.",
   },
   blocked: {
     title: "This cannot be connected",
