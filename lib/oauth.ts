@@ -87,3 +87,9 @@ export const grantedToken = (answer: TokenEndpointResponse): GrantedToken => ({
   expiresAtMs: Date.now() + (answer.expires_in ?? defaultLifetimeSeconds) * 1000,
   scopes: answer.scope?.split(" ").filter((scope) => scope !== ""),
 });
+
+/** The error by which a service says that the person refused: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1 */
+export const accessDenied = "access_denied";
+
+/** An error that came back in an address, which anybody may have written, fit for a log line. */
+export const errorWord = (error: string): string => error.replaceAll(/[^\w-]/g, "").slice(0, 60);

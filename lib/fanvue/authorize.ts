@@ -4,6 +4,7 @@ import type { FanvueConfig } from "../config/shape.ts";
 import { BadInputError, SourceError } from "../errors.ts";
 import { openHttp } from "../http.ts";
 import type { Log } from "../log.ts";
+import { accessDenied } from "../oauth.ts";
 import { type FanvueUser, type Memory, openFanvue } from "./client.ts";
 import { exchangeCode, type GrantedToken, readRedirect, startAuthorization } from "./oauth.ts";
 import { type Arrival, awaitRedirect } from "./redirect.ts";
@@ -48,7 +49,7 @@ export async function authorize(ask: AuthorizeAsk): Promise<FanvueUser> {
 
 function agreed({ result }: Arrival, scopes: readonly string[]): URLSearchParams {
   if (result.is === "code") return result.parameters;
-  if (result.error === "access_denied") {
+  if (result.error === accessDenied) {
     throw new SourceError(
       "Access was denied on Fanvue's page, so Fanvue is not connected.",
       "Run `npm run authorize` again and agree.",

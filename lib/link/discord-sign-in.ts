@@ -11,8 +11,8 @@ import {
 } from "../discord/oauth.ts";
 import type { Log } from "../log.ts";
 import type { Login } from "../logins.ts";
-import type { RedirectResult } from "../oauth.ts";
-import type { AccountProof, Failure, Proved, SignIn } from "./proofs.ts";
+import { accessDenied, errorWord, type RedirectResult } from "../oauth.ts";
+import { type AccountProof, failed, type Failure, type Proved, type SignIn } from "./proofs.ts";
 
 type DiscordProof = Extract<AccountProof, { platform: "discord" }>;
 
@@ -81,15 +81,10 @@ async function giveBack(oauth: DiscordOAuth, login: Login, log: Log): Promise<vo
 
 // ---- What went wrong --------------------------------------------------------------------------------------------
 
-const failed = (failure: Failure) => ({ is: "failed", failure }) as const;
-
-/** https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1 */
-const accessDenied = "access_denied";
-
 function redirectFailure(redirect: Exclude<RedirectResult, { is: "code" }>, log: Log): Failure {
   if (redirect.is === "foreign") return "expired";
   if (redirect.error === accessDenied) return "declined";
-  const word = redirect.error.replaceAll(/[^\w-]/g, "").slice(0, 60);
+  const word = errorWord(redirect.error);
   log.warn(`Discord's page for signing in refused our request (${word}).`);
   return "service away";
 }

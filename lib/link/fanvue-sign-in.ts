@@ -7,8 +7,8 @@ import { onlyToken } from "../fanvue/token.ts";
 import { openHttp } from "../http.ts";
 import { parseFanId } from "../ids.ts";
 import type { Log } from "../log.ts";
-import type { AuthorizationAttempt } from "../oauth.ts";
-import type { Failure, FanProof, Proved, SignIn } from "./proofs.ts";
+import { accessDenied, type AuthorizationAttempt, errorWord } from "../oauth.ts";
+import { failed, type Failure, type FanProof, type Proved, type SignIn } from "./proofs.ts";
 
 /** Enough to read whose account it is, and nothing that lasts beyond the hour. */
 const scopes = ["openid", "read:self"] as const;
@@ -60,7 +60,7 @@ export function openFanvueSignIn(
       if (redirect.is === "code") return proofOf(attempt, redirect.parameters);
       if (redirect.is === "foreign") return failed("expired");
       if (redirect.error === accessDenied) return failed("declined");
-      const word = redirect.error.replaceAll(/[^\w-]/g, "").slice(0, 60);
+      const word = errorWord(redirect.error);
       log.warn(
         `Fanvue's page for signing in refused our request (${word}). Compare fanvue.client_id and ${fanvue.redirectUri} with the app, and tick ${scopes.join(" and ")} there.`,
       );
@@ -89,11 +89,6 @@ function proofFor({ uuid, handle, displayName }: FanvueUser, log: Log): Proved<F
 }
 
 // ---- What went wrong --------------------------------------------------------------------------------------------
-
-/** https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1 */
-const accessDenied = "access_denied";
-
-const failed = (failure: Failure) => ({ is: "failed", failure }) as const;
 
 /** A code that Fanvue does not take was used, is too old, or was never Fanvue's. */
 function failureAfter(error: unknown, log: Log): Failure {

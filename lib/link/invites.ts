@@ -10,7 +10,7 @@ import { type FanId, parseFanId } from "../ids.ts";
 import { type Invite, loadInvite, saveInvite, useInvite } from "../store/link-invites.ts";
 import { loadKnownLinkKey, loadLinkKey } from "../store/link-key.ts";
 import { nameOfFan } from "./fan-name.ts";
-import type { Failure, InviteProof } from "./proofs.ts";
+import { failed, type Failure, type InviteProof } from "./proofs.ts";
 import { sameSecret, seal } from "./secrets.ts";
 
 const nonceBytes = 16;
@@ -62,8 +62,6 @@ export const openInvites = (database: Database, now: () => number = Date.now): I
 
 type Judged =
   { readonly is: "good"; readonly invite: Invite } | { readonly is: "failed"; readonly failure: Failure };
-
-const failed = (failure: Failure) => ({ is: "failed", failure }) as const;
 
 /** One that was never made here, or was changed on its way, is like one that is too old. */
 function judge(sql: Sql, token: string, nowMs: number): Judged {

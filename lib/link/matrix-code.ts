@@ -10,7 +10,7 @@ import type { Times } from "../matrix/times.ts";
 import type { Trouble } from "../matrix/trouble.ts";
 import { createCodeRooms } from "./code-rooms.ts";
 import { checkMatrixCode, codeLifeMs, issueMatrixCode, type IssuedCode } from "./codes.ts";
-import type { Failure, MatrixProof } from "./proofs.ts";
+import { failed, type Failure, type MatrixProof } from "./proofs.ts";
 import type { Site } from "./site.ts";
 import { matrixMessage } from "./texts.ts";
 import { mxidIn } from "./typed-mxid.ts";
@@ -36,8 +36,6 @@ export interface MatrixCodesDeps {
 const patientTimes: Times = { answerMs: 20_000, bodyMs: 20_000, retryPausesMs: [500], patienceMs: 4_000 };
 
 const tidyEveryMs = 60_000;
-
-const failed = (failure: Failure) => ({ is: "failed", failure }) as const;
 
 /** Opens the way to the bot's direct rooms, and leaves those that an earlier server left open. */
 export function openMatrixCodes(

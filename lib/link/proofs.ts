@@ -1,4 +1,4 @@
-/** What a visitor of the link pages can prove, and what the pages ask of those who check it. Types only. */
+/** What a visitor of the link pages can prove, and what the pages ask of those who check it. */
 import type { DiscordUserId, FanId, Mxid } from "../ids.ts";
 import type { Login } from "../logins.ts";
 
@@ -43,6 +43,9 @@ export type Failure =
 
 export type Proved<T> =
   { readonly is: "proved"; readonly proof: T } | { readonly is: "failed"; readonly failure: Failure };
+
+/** It was not proved. */
+export const failed = (failure: Failure) => ({ is: "failed", failure }) as const;
 
 /** One way out to another service's page and back: kept in the visit, single use, ten minutes. */
 export interface Attempt {

@@ -1,4 +1,5 @@
 /** Back from another service's page: one address for both, and the attempt that the state belongs to tells whose it is. */
+import { accessDenied } from "../../oauth.ts";
 import { attemptOf, type OpenAttempt, type Purpose, withoutAttempt } from "../attempts.ts";
 import { forms } from "../forms.ts";
 import { callbackPage } from "../pages/sign-in.ts";
@@ -25,7 +26,7 @@ function returned({ visit, query, formToken }: Ask, { now }: Kit): Answer {
   if (open === undefined) return fail("expired");
   const error = only(query, "error");
   if (error !== undefined) {
-    return fail(error === "access_denied" ? "declined" : "service away", again(retryAt[open.purpose]));
+    return fail(error === accessDenied ? "declined" : "service away", again(retryAt[open.purpose]));
   }
   const brought = forms.callback.safeParse({
     code: only(query, "code"),
