@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import pino from "pino";
 import { parseFanId, type Platform } from "../lib/ids.ts";
-import { runScript } from "../lib/link/run-script.ts";
+import { runScript } from "../lib/run-script.ts";
 import { createSyncSoon, type Wish } from "../lib/link/sync-soon.ts";
 import { temporaryFolder } from "./harness.ts";
 
@@ -191,6 +191,7 @@ describe("a script in a process of its own", { timeout: 60_000 }, () => {
     assert.equal(await ended, 4);
     assert.equal(isAlive(pid), false);
     assert.match(lines.join(""), /"level":50,.*"msg":"an error of it"/);
+    assert.match(lines.join(""), /"level":40,.*"msg":"a sentence of it"/);
     assert.match(lines.join(""), /"level":30,.*"msg":"up /);
   });
 
@@ -200,7 +201,7 @@ describe("a script in a process of its own", { timeout: 60_000 }, () => {
     stop.abort();
     assert.equal(await ended, undefined);
     assert.equal(isAlive(pid), false);
-    assert.match(lines.join(""), /"level":40,.*"msg":"not now"/);
+    assert.match(lines.join(""), /"level":30,.*"msg":"not now"/, "that it is stopped is no trouble");
   });
 
   test("does not begin after the end", async () => {

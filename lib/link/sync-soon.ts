@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { exitCodes } from "../errors.ts";
 import type { FanId, Platform } from "../ids.ts";
 import type { Log } from "../log.ts";
-import { runScript } from "./run-script.ts";
+import { runScript } from "../run-script.ts";
 
 export interface Wish {
   readonly fan: FanId;

@@ -7,5 +7,5 @@ process.on("SIGTERM", () => {
   else process.exit(4);
 });
 setInterval(() => undefined, 60_000);
-process.stderr.write(`${JSON.stringify({ level: 50, msg: "an error of it" })}\n`);
+process.stderr.write(`${JSON.stringify({ level: 50, msg: "an error of it" })}\na sentence of it\n`);
 process.stdout.write(`up ${String(process.pid)}\n`);

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { z } from "zod";
-import type { Log } from "../log.ts";
+import type { Log } from "./log.ts";
 
 export interface RunOptions {
   /** Gets what the script prints and logs, line by line. */
@@ -34,7 +34,7 @@ export async function runScript(
     log.info(line);
   });
   forwardLines(child.stderr, (line) => {
-    repeatLogLine(log, line);
+    repeatLogLine(line, { log, isEnding: signal.aborted });
   });
   let graceTimer: NodeJS.Timeout | undefined;
   const end = () => {
@@ -63,11 +63,15 @@ function forwardLines(stream: Readable, take: (line: string) => void): void {
 
 /** https://getpino.io/#/docs/api?id=loggerlevels-object */
 const logLine = z.object({ level: z.int(), msg: z.string() });
-const [warnLevel, errorLevel] = [40, 50];
+const [infoLevel, warnLevel, errorLevel] = [30, 40, 50];
 
-/** What the script logged keeps its level; whatever else is on its standard error is a sentence on what went wrong. */
-function repeatLogLine(log: Log, line: string): void {
-  const { level, msg } = logLine.safeParse(jsonIn(line)).data ?? { level: warnLevel, msg: line };
+/**
+ * What the script logged keeps its level; whatever else is on its standard error is a sentence on what went wrong. Once
+ * it was asked to end, it says that it was stopped, which is no trouble.
+ */
+function repeatLogLine(line: string, { log, isEnding }: { log: Log; isEnding: boolean }): void {
+  const sentence = { level: isEnding ? infoLevel : warnLevel, msg: line };
+  const { level, msg } = logLine.safeParse(jsonIn(line)).data ?? sentence;
   if (level >= errorLevel) log.error(msg);
   else if (level >= warnLevel) log.warn(msg);
   else log.info(msg);
