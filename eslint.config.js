@@ -9,6 +9,7 @@ const floors = [
   ["rules", "want", "plan", "guard", "report", "ledger"],
   [
     "snapshot",
+    "locate-lists",
     "apply",
     "reconcile",
     "link",
@@ -19,7 +20,7 @@ const floors = [
     "upsell",
     "discord-logins",
   ],
-  ["cli", "sync", "open-source"],
+  ["cli", "sync", "sync-parts", "open-source"],
 ];
 const pureFloor = 3;
 

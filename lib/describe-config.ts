@@ -2,7 +2,7 @@
 import type { AddressBooks } from "./config/address-book.ts";
 import type { Config, DiscordConfig, ListSync, MatrixConfig, UpsellConfig } from "./config/shape.ts";
 import { inviteUrl } from "./discord/invite-url.ts";
-import type { OnExpiry, Place } from "./model.ts";
+import { listInWords, type OnExpiry, type Place } from "./model.ts";
 import { describeRule } from "./rules.ts";
 
 /** A text for people. `warnings` of the books stand at its end together with those of the config. */
@@ -99,8 +99,11 @@ function autoJoinText({ autoJoin, oauth, places }: DiscordConfig): string {
 const matrixLines = ({ homeserver, userId, places }: MatrixConfig): readonly string[] =>
   titled(`Matrix at ${homeserver} as ${userId}`, placeLines(places, "No rooms."));
 
-const placeLines = (places: readonly Place[], none: string): readonly string[] =>
-  places.length === 0 ? [none] : places.map(placeText);
+/** What comes from list_sync is told there. */
+function placeLines(places: readonly Place[], none: string): readonly string[] {
+  const own = places.filter(({ entry }) => entry === undefined);
+  return own.length === 0 ? [none] : own.map(placeText);
+}
 
 const endings: Readonly<Record<"discord" | "matrix", Readonly<Record<OnExpiry, string>>>> = {
   discord: {
@@ -138,10 +141,8 @@ function placeText(place: Place): string {
 
 // ---- The rest ---------------------------------------------------------------------------------------------------
 
-function listLine({ name, role, room, list, namedList, primary }: ListSync): string {
-  const create = namedList?.create === true ? " (made if there is none)" : "";
-  const fanvue =
-    list === undefined ? `list "${namedList?.name ?? ""}"${create}` : `${list.type} list ${list.id}`;
+function listLine({ name, role, room, list, makes, primary }: ListSync): string {
+  const fanvue = `${listInWords(list)}${makes ? " (made if there is none)" : ""}`;
   const members = [
     ...(role === undefined ? [] : [`role ${role}`]),
     ...(room === undefined ? [] : [`room ${room}`]),

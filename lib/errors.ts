@@ -31,10 +31,15 @@ export class OperatorError extends Error {
 
 /** Options or config that cannot be used; also a database that is damaged or newer than this program. */
 export class BadInputError extends OperatorError {
-  override readonly name = "BadInputError";
+  override readonly name: string = "BadInputError";
   constructor(message: string, remedy: string, cause?: unknown) {
     super(message, remedy, exitCodes.badInput, cause);
   }
+}
+
+/** An approval of something that does not wait for any: a script that speaks of several platforms asks the next one. */
+export class NothingHeldError extends BadInputError {
+  override readonly name = "NothingHeldError";
 }
 
 /** Fanvue, or another source of entitlements, could not be read; nothing was removed because of it. */

@@ -55,10 +55,18 @@ export interface EarningsRow {
 
 /** A list read whole. */
 export interface ListMembers {
+  /** What Fanvue calls it; undefined where it does not tell. */
+  readonly name?: string;
   readonly members: ReadonlySet<FanId>;
   /** What Fanvue itself counts; undefined where it does not say. */
   readonly count: number | undefined;
 }
+
+/** A list, or why it could not be read; `isMissing`: Fanvue says that there is none. */
+export type ReadList =
+  Known<ListMembers> | { readonly known: false; readonly why: string; readonly isMissing: true };
+
+export const isMissing = (list: ReadList): boolean => "isMissing" in list;
 
 /** What the ledger says of one fan and one content: bought, bought and wholly reversed, or not to be told apart. */
 export type Unlock = "bought" | "reversed" | "ambiguous";
@@ -70,7 +78,7 @@ export interface Facts {
   readonly followers: Known<ReadonlyMap<FanId, Follower>>;
   /** Spending figures of linked fans; a fan who is missing could not be read. */
   readonly insights: ReadonlyMap<FanId, Insight>;
-  readonly lists: ReadonlyMap<ListKey, Known<ListMembers>>;
+  readonly lists: ReadonlyMap<ListKey, ReadList>;
   /** From the ledger of earnings; unknown while its history is not read whole. */
   readonly unlocks: Known<ReadonlyMap<ContentId, ReadonlyMap<FanId, Unlock>>>;
 }
@@ -87,5 +95,7 @@ export interface Evidence {
 /** The size of a source that a guard watches: subscribers, followers or a list. */
 export interface SourceSize {
   readonly source: string;
+  /** In words; default `source`. */
+  readonly name?: string;
   readonly size: number;
 }

@@ -156,9 +156,9 @@ function isShrunk({ source, size }: SourceSize, given: GuardGiven): boolean {
   return (size === 0 && accepted > 0) || (drop >= minSourceDrop && drop >= maxSourceDropShare * accepted);
 }
 
-const shrunkHold = ({ source, size }: SourceSize, given: GuardGiven): Hold => ({
+const shrunkHold = ({ source, name = source, size }: SourceSize, given: GuardGiven): Hold => ({
   key: `source:${source}`,
-  sentence: `${source}: ${size} now, ${acceptedSize(source, given) ?? 0} when last accepted`,
+  sentence: `${name}: ${size} now, ${acceptedSize(source, given) ?? 0} when last accepted`,
   holds: isRemoval,
 });
 

@@ -23,19 +23,39 @@ export interface ListRef {
   readonly type: "custom" | "smart";
   readonly id: ListId;
 }
-export const listKey = (list: ListRef): ListKey => `${list.type}:${list.id}` as ListKey;
+/** A custom list by the name that it has on Fanvue. It cannot be read before its id was found. */
+export interface NamedList {
+  readonly type: "named";
+  readonly id: ListId;
+}
+export const listKey = (list: ListRef | NamedList): ListKey => `${list.type}:${list.id}` as ListKey;
+
+/** A list in words. */
+export const listInWords = ({ type, id }: ListRef | NamedList): string =>
+  type === "named" ? `list "${id}"` : `${type} list ${id}`;
 
 export type Rule =
   | { readonly kind: "subscription"; readonly freeTrial: boolean }
   | { readonly kind: "spending"; readonly minCents: number }
   | { readonly kind: "top_spender" }
   | { readonly kind: "unlock"; readonly contentId: ContentId }
-  | { readonly kind: "fanvue_list"; readonly list: ListRef };
+  | { readonly kind: "fanvue_list"; readonly list: ListRef | NamedList };
 
 /** What happens to a member whose entitlement ended: taken from the place, thrown out of the guild, or nothing. */
 export type OnExpiry = "revoke" | "evict" | "keep";
 
-/** A place as configured. `id` is what the operator wrote: role id, room id or alias, list uuid. */
+/** A Fanvue list that is filled from the holders of a Discord role. */
+export interface Mirror {
+  readonly role: RoleId;
+  readonly list: ListRef | NamedList;
+  /** A list by its name is made where there is none. */
+  readonly makes: boolean;
+}
+
+/**
+ * A place as configured. `id` is what the operator wrote: role id, room id or alias, or, of a list that is filled, the
+ * name of its entry.
+ */
 export interface Place {
   readonly target: TargetName;
   readonly id: string;
@@ -51,8 +71,10 @@ export interface Place {
   readonly knock?: "decline";
   /** A Discord role that comes with being brought into the server and in no other way; the rules say when it ends. */
   readonly onlyOnJoin?: true;
+  /** The entry of list_sync that the place comes from. */
+  readonly entry?: string;
   /** A Fanvue list that is filled from the holders of a Discord role: then there are no rules. */
-  readonly mirrors?: RoleId;
+  readonly mirrors?: Mirror;
 }
 
 // ---- Verdicts and wishes ----------------------------------------------------------------------------------------
@@ -261,7 +283,8 @@ export interface Skip {
     | "unreadable"
     | "may enter"
     | "knocking"
-    | "stranger knocking";
+    | "stranger knocking"
+    | "unlinked";
   readonly because: string;
 }
 

@@ -1,7 +1,15 @@
 /** What the rules say of a fan: by the snapshot (`evaluate`), and by what was read again before a removal (`confirm`). */
 import type { FanId, ListKey } from "./ids.ts";
 import type { Evidence, Facts, Insight, Known, ListMembers, Subscriber, Unlock } from "./facts.ts";
-import { listKey, type Grant, type ListRef, type Place, type Rule, type Verdict } from "./model.ts";
+import {
+  listInWords,
+  listKey,
+  type Grant,
+  type ListRef,
+  type Place,
+  type Rule,
+  type Verdict,
+} from "./model.ts";
 
 type RuleOf<Kind extends Rule["kind"]> = Extract<Rule, { kind: Kind }>;
 
@@ -33,13 +41,13 @@ export function describeRule(rule: Rule): string {
     case "unlock":
       return `fans who unlocked ${rule.contentId}`;
     case "fanvue_list":
-      return `fans on the ${rule.list.type} list ${rule.list.id}`;
+      return `fans on the ${listInWords(rule.list)}`;
   }
 }
 
 /** Text that is equal for places whose members are chosen alike, whatever the order of their rules. */
 export function rulesHash(place: Place): string {
-  const who = place.mirrors === undefined ? place.rules.map(ruleKey) : [`mirror:${place.mirrors}`];
+  const who = place.mirrors === undefined ? place.rules.map(ruleKey) : [`mirror:${place.mirrors.role}`];
   const strangers = place.strangers === "remove" ? ["strangers:remove"] : [];
   return [...new Set(who)].sort().concat(strangers).join("\n");
 }
@@ -206,14 +214,16 @@ function unlocked(rule: RuleOf<"unlock">, fan: FanId, facts: Facts): Verdict {
 }
 
 function onList(rule: RuleOf<"fanvue_list">, fan: FanId, list: Known<ListMembers> | undefined): Verdict {
-  const { id } = rule.list;
+  const { id, type } = rule.list;
+  if (type === "named") return unknown(`there is no list "${id}" yet`);
   if (list === undefined) return unknown(`the list ${id} was not read`);
   if (!list.known) return unknown(list.why);
-  const { members, count } = list.value;
-  if (members.has(fan)) return yes(rule, `on the list ${id}`);
+  const { members, count, name } = list.value;
+  const called = name === undefined ? id : `"${name}"`;
+  if (members.has(fan)) return yes(rule, `on the list ${called}`);
   if (count !== undefined && count !== members.size)
-    return unknown(`the list ${id} counts ${count} fans but showed ${members.size}`);
-  return no(`not on the list ${id}`);
+    return unknown(`the list ${called} counts ${count} fans but showed ${members.size}`);
+  return no(`not on the list ${called}`);
 }
 
 // ---- By the evidence --------------------------------------------------------------------------------------------
@@ -346,7 +356,7 @@ export function evidenceNeededFor(
   const lists = new Map<ListKey, ListRef>();
   for (const { rules, fans: some } of asked)
     for (const rule of rules) {
-      if (rule.kind === "fanvue_list") lists.set(listKey(rule.list), rule.list);
+      if (rule.kind === "fanvue_list" && rule.list.type !== "named") lists.set(listKey(rule.list), rule.list);
       for (const fan of some) {
         if (asksForInsight(rule)) fans.add(fan);
         if (asksForRow(rule, fan, facts)) rows.add(fan);

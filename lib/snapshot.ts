@@ -4,11 +4,21 @@ import type { Fanvue } from "./fanvue/client.ts";
 import { unlocksFrom } from "./ledger.ts";
 import type { Log, Progress } from "./log.ts";
 import type { FanId, ListKey } from "./ids.ts";
-import type { Facts, Follower, Known, ListMembers, SourceSize, Subscriber } from "./facts.ts";
+import {
+  type Facts,
+  type Follower,
+  isMissing,
+  type Known,
+  type ListMembers,
+  type ReadList,
+  type SourceSize,
+  type Subscriber,
+} from "./facts.ts";
 import { type Ledger, updateLedger } from "./snapshot/earnings.ts";
 import { covers, type Needs, needsKey, needsLedger } from "./snapshot/needs.ts";
 import { readSpend, type Spend } from "./snapshot/spend.ts";
 import { loadEarnings } from "./store/earnings.ts";
+import { listsIn } from "./snapshot/saved.ts";
 import { loadSnapshot, saveSnapshot, type StoredSnapshot } from "./store/snapshot.ts";
 
 export { type Ledger, updateLedger } from "./snapshot/earnings.ts";
@@ -53,9 +63,7 @@ export async function takeSnapshot(ask: SnapshotAsk): Promise<Snapshot> {
   const [subscribers, followers, lists, ledger] = await Promise.all([
     needs.subscribers ? ask.fanvue.fetchSubscribers(tell("subscribers")) : notNeeded,
     needs.followers ? readFollowers(ask, stored, tell("followers")) : notNeeded,
-    needs.lists.size === 0
-      ? new Map<ListKey, Known<ListMembers>>()
-      : ask.fanvue.fetchLists(needs.lists.values()),
+    needs.lists.size === 0 ? new Map<ListKey, ReadList>() : ask.fanvue.fetchLists(needs.lists.values()),
     needsLedger(needs) ? readLedger(ask, tell("ledger")) : undefined,
   ]);
   const parts: Parts = { subscribers, followers, lists, ledger, spend: await spendOf(ask, ledger) };
@@ -77,7 +85,7 @@ interface ReadFollowers {
 interface Parts {
   readonly subscribers: Known<ReadonlyMap<FanId, Subscriber>>;
   readonly followers: Known<ReadFollowers>;
-  readonly lists: ReadonlyMap<ListKey, Known<ListMembers>>;
+  readonly lists: ReadonlyMap<ListKey, ReadList>;
   /** undefined: no rule needs it. */
   readonly ledger: Known<Ledger> | undefined;
   readonly spend: Spend;
@@ -159,7 +167,7 @@ async function serve(stored: StoredSnapshot, ask: SnapshotAsk): Promise<Snapshot
   const parts: Parts = {
     subscribers: subscribers === undefined ? notNeeded : { known: true, value: subscribers },
     followers: followers === undefined ? notNeeded : { known: true, value: followers },
-    lists: new Map([...stored.lists].map(([key, value]) => [key, { known: true, value }])),
+    lists: listsIn(stored),
     ledger,
     spend: await spendOf(ask, ledger),
   };
@@ -195,11 +203,15 @@ function sizesOf({ subscribers, followers, lists }: Parts): readonly SourceSize[
   return [
     ...(subscribers.known ? [{ source: "subscribers", size: subscribers.value.size }] : []),
     ...(followers.known ? [{ source: "followers", size: followers.value.byFan.size }] : []),
-    ...[...lists].flatMap(([source, list]) =>
-      list.known ? [{ source, size: list.value.members.size }] : [],
-    ),
+    ...[...lists].flatMap(([source, list]) => (list.known ? [sizeOfList(source, list.value)] : [])),
   ];
 }
+
+const sizeOfList = (source: ListKey, { name, members }: ListMembers): SourceSize => ({
+  source,
+  ...(name === undefined ? {} : { name: `The list "${name}"` }),
+  size: members.size,
+});
 
 function troublesOf(parts: Parts, needs: Needs): readonly string[] {
   const { subscribers, followers, lists, ledger, spend } = parts;
@@ -207,7 +219,10 @@ function troublesOf(parts: Parts, needs: Needs): readonly string[] {
   return [
     ...(needs.subscribers && !subscribers.known ? [sentence("Subscribers", subscribers.why)] : []),
     ...(needs.followers && !followers.known ? [sentence("Followers", followers.why)] : []),
-    ...[...lists].flatMap(([key, list]) => (list.known ? [] : [sentence(`The list ${key}`, list.why)])),
+    // That there is no such list was read well: it is the trouble of the places that ask for it.
+    ...[...lists].flatMap(([key, list]) =>
+      list.known || isMissing(list) ? [] : [sentence(`The list ${key}`, list.why)],
+    ),
     ...(ledger?.known === false ? [sentence("Spending and unlocks", ledger.why)] : []),
     ...(spend.trouble === undefined ? [] : [sentence("Figures of spending", spend.trouble)]),
   ];
@@ -220,6 +235,11 @@ function toStore(parts: Parts, needs: Needs, endedAtMs: number): StoredSnapshot 
     needsKey: needsKey(needs),
     subscribers: subscribers.known ? subscribers.value : undefined,
     followers: followers.known ? followers.value : undefined,
-    lists: new Map([...lists].flatMap(([key, list]) => (list.known ? [[key, list.value] as const] : []))),
+    lists: new Map([...lists].flatMap(([key, list]) => storedList(key, list))),
   };
+}
+
+function storedList(key: ListKey, list: ReadList): [ListKey, ListMembers | "missing"][] {
+  if (list.known) return [[key, list.value]];
+  return isMissing(list) ? [[key, "missing"]] : [];
 }

@@ -1,16 +1,27 @@
-/** What the sync scripts share: their options, the choice of places, and the way from a run to its report. */
+/** What the sync scripts share: their options, the choice of places, and the way from their runs to a report. */
 import type { Context } from "./cli.ts";
+import type { Config } from "./config/shape.ts";
 import type { Database } from "./db.ts";
-import { BadInputError, type ExitCode, exitCodes } from "./errors.ts";
+import {
+  BadInputError,
+  type ExitCode,
+  exitCodes,
+  NothingHeldError,
+  OperatorError,
+  SourceError,
+} from "./errors.ts";
 import type { Fanvue } from "./fanvue/client.ts";
 import type { LockName } from "./lock.ts";
-import { type FanId, parseFanId, type Platform, type TargetName } from "./ids.ts";
+import { type FanId, parseFanId, parseRoleId, type Platform, type TargetName } from "./ids.ts";
+import { locateLists } from "./locate-lists.ts";
 import type { Place } from "./model.ts";
-import type { Target } from "./target.ts";
+import type { RoleHolders, Target } from "./target.ts";
 import { nearest } from "./nearest.ts";
 import { openSource } from "./open-source.ts";
+import type { Job } from "./reconcile/job.ts";
 import { reconcile } from "./reconcile/reconcile.ts";
 import { reportJson } from "./report/json.ts";
+import { mergeRuns } from "./report/merge.ts";
 import { exitCodeFor, type Run } from "./report/run.ts";
 import { reportText } from "./report/text.ts";
 
@@ -35,46 +46,184 @@ export const syncOptions = {
   },
 } as const;
 
-/** What one sync script brings: its platform, the places that the config gives it, and the target that holds them. */
+/** One target that a script brings in line. */
+export interface SyncPart {
+  readonly target: TargetName;
+  /** Whose accounts the places hold, or, of Fanvue lists, stand behind the fans there. */
+  readonly platform: Platform;
+  readonly locks: readonly LockName[];
+  /** All places of the target. */
+  readonly places: (config: Config) => readonly Place[];
+  readonly open: (config: Config, fanvue: Fanvue) => Opened | Promise<Opened>;
+}
+
+export interface Opened {
+  readonly target: Target;
+  readonly holders?: RoleHolders;
+}
+
+/** What one sync script brings. */
 export interface SyncScript {
   readonly script: string;
-  readonly platform: Platform;
-  readonly places: readonly Place[];
-  readonly target: Target;
+  /** What its report is about. */
+  readonly target: TargetName;
   readonly database: Database;
-  readonly locks: readonly LockName[];
+  /** Brought in line one after the other. */
+  readonly parts: readonly SyncPart[];
+  /** Whether a place is this script's; default all. The others are asked only whether they justify somebody's presence. */
+  readonly looksAfter?: (place: Place) => boolean;
 }
+
+type Options = Context<typeof syncOptions>["options"];
 
 /** Runs one sync from its options to its report. Throws OperatorErrors for what stops it before its first step. */
 export async function sync(context: Context<typeof syncOptions>, script: SyncScript): Promise<ExitCode> {
-  const { options, config, dataDir, log, signal, progress, print } = context;
-  if (script.places.length === 0 && options["take-back"] === undefined)
-    return nothingToDo(context, script.target.name, `The config names no places for ${script.script}`);
-  const dryRun = options["dry-run"];
-  const chosen = choosePlaces(script.places, options.only);
+  const { options, config, log, print } = context;
+  const own = script.parts.flatMap(({ places }) => places(config)).filter(script.looksAfter ?? (() => true));
+  if (own.length === 0 && options["take-back"] === undefined)
+    return nothingToDo(context, script.target, `The config names no places for ${script.script}`);
+  const isChosen = choosePlaces(own, options.only);
   const fan = chooseFan(options.fan);
   refuseMixture(options);
 
-  const fanvue = await openSource(context, script.database, { remember: !dryRun });
-  const run = await reconcile({
-    ...script,
-    chosen,
-    fan,
-    approve: options.approve,
-    takeBack: options["take-back"],
-    dryRun,
-    config,
+  const fanvue = await openSource(context, script.database, { remember: !options["dry-run"] });
+  const { runs, failures } = await runParts(context, { script, isChosen, fan, fanvue });
+  for (const warning of config.warnings) log.warn(warning);
+  const [first] = failures;
+  if (runs.length === 0 && first !== undefined) throw first;
+  const run = mergeRuns(script.target, runs);
+  print(options.json ? reportJson(run) : reportText(run));
+  for (const { message, remedy } of failures) log.error(`${message} ${remedy}`);
+  return worstOf([exitCodeFor(run), ...failures.map(({ exitCode }) => exitCode)]);
+}
+
+/** From the best to the worst. */
+const byGravity: readonly ExitCode[] = [
+  exitCodes.inOrder,
+  exitCodes.busy,
+  exitCodes.removalsHeld,
+  exitCodes.stepFailed,
+  exitCodes.sourceUnreadable,
+  exitCodes.badInput,
+  exitCodes.bug,
+];
+
+const worstOf = (codes: readonly ExitCode[]): ExitCode =>
+  codes.reduce((worst, code) => (byGravity.indexOf(code) > byGravity.indexOf(worst) ? code : worst));
+
+// ---- Parts ------------------------------------------------------------------------------------------------------
+
+interface Chosen {
+  readonly script: SyncScript;
+  readonly isChosen: (place: Place) => boolean;
+  readonly fan: FanId | undefined;
+  readonly fanvue: Fanvue;
+}
+
+interface Ended {
+  readonly runs: readonly Run[];
+  /** Why parts were stopped before their first step. */
+  readonly failures: readonly OperatorError[];
+}
+
+/** One part after the other. A platform in trouble does not keep the next from its turn; what concerns all of them does. */
+async function runParts(context: Context<typeof syncOptions>, chosen: Chosen): Promise<Ended> {
+  const { script, isChosen, fanvue } = chosen;
+  const { options, config, signal } = context;
+  const located = await locateLists(config, {
     fanvue,
+    database: script.database,
+    save: !options["dry-run"] && chosen.fan === undefined,
+    maxAgeMs: config.snapshotMaxAgeMs,
+    now: Date.now,
+  });
+  const runs: Run[] = [];
+  const failures: OperatorError[] = [];
+  for (const part of script.parts) {
+    const places = part.places(located.config).filter((place) => isOwn(place, script) && isChosen(place));
+    if (!isAsked(part, places, script, options)) continue;
+    try {
+      const job = await jobFor(context, { ...chosen, part, places, located });
+      runs.push(await reconcile(job));
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      failures.push(error);
+      if (signal.aborted || concernsAll(error)) break;
+    }
+  }
+  const isElsewhere = (error: OperatorError) => error instanceof NothingHeldError && runs.length > 0;
+  return { runs, failures: failures.filter((error) => !isElsewhere(error)) };
+}
+
+const isOwn = (place: Place, { looksAfter }: SyncScript): boolean => looksAfter?.(place) ?? true;
+
+const concernsAll = (error: OperatorError): boolean =>
+  error instanceof SourceError || (error instanceof BadInputError && !(error instanceof NothingHeldError));
+
+function isAsked(
+  part: SyncPart,
+  places: readonly Place[],
+  { parts }: SyncScript,
+  { "take-back": takeBack }: Options,
+): boolean {
+  if (takeBack === undefined) return places.length > 0;
+  return parts.length === 1 || part.target === targetOf(takeBack);
+}
+
+/** Whose place it is that is taken back, by the looks of its id. */
+function targetOf(placeId: string): TargetName {
+  if (parseFanId(placeId) !== undefined) return "fanvue-lists";
+  return parseRoleId(placeId) === undefined ? "matrix" : "discord";
+}
+
+async function jobFor(
+  { options, dataDir, log, signal, progress }: Context<typeof syncOptions>,
+  {
+    script: { script, database },
+    part,
+    places,
+    fan,
+    fanvue,
+    located: { config, troubles },
+  }: Chosen & {
+    readonly part: SyncPart;
+    readonly places: readonly Place[];
+    readonly located: Awaited<ReturnType<typeof locateLists>>;
+  },
+): Promise<Job> {
+  const { target, holders } = await part.open(config, fanvue);
+  const askedBefore = fanvue.requests();
+  const { platform } = part;
+  return {
+    script,
+    config,
+    target,
+    platform,
+    places: part.places(config),
+    chosen: places,
+    holders,
+    troubles,
+    fan,
+    approve: options.approve?.split("+") ?? [],
+    takeBack: options["take-back"],
+    dryRun: options["dry-run"],
+    fanvue,
+    database,
     dataDir,
-    requests: () => requestsOf(fanvue, script.target),
+    locks: part.locks,
+    requests: () => {
+      const sent = target.requests() + (holders?.requests() ?? 0);
+      return {
+        fanvue: fanvue.requests() - askedBefore,
+        discord: platform === "discord" ? sent : 0,
+        matrix: platform === "matrix" ? sent : 0,
+      };
+    },
     now: Date.now,
     log,
     signal,
     progress,
-  });
-  for (const warning of config.warnings) log.warn(warning);
-  print(options.json ? reportJson(run) : reportText(run));
-  return exitCodeFor(run);
+  };
 }
 
 /** Says why a script has nothing to do with this config, which is in order: a chain of scripts may run them all. */
@@ -109,28 +258,24 @@ const emptyRun = (target: TargetName, { dryRun, nowMs }: { dryRun: boolean; nowM
   brokenOff: undefined,
 });
 
-function requestsOf(fanvue: Fanvue, target: Target) {
-  const sent = target.requests();
-  return {
-    fanvue: fanvue.requests(),
-    discord: target.name === "discord" ? sent : 0,
-    matrix: target.name === "matrix" ? sent : 0,
-  };
-}
-
-/** The places that `--only` names, or all. Throws a BadInputError for a name that the config does not know. */
-function choosePlaces(places: readonly Place[], only: readonly string[]): readonly Place[] {
-  if (only.length === 0) return places;
-  const ids = places.map(({ id }) => id);
+/**
+ * Which places `--only` names, by their ids or their entries in list_sync; without it all. Throws a BadInputError for a
+ * name that the config does not know.
+ */
+function choosePlaces(places: readonly Place[], only: readonly string[]): (place: Place) => boolean {
+  if (only.length === 0) return () => true;
+  const names = [
+    ...new Set(places.flatMap(({ id, entry }) => [id, ...(entry === undefined ? [] : [entry])])),
+  ];
   for (const name of only) {
-    if (ids.includes(name)) continue;
-    const near = nearest(name, ids);
+    if (names.includes(name)) continue;
+    const near = nearest(name, names);
     throw new BadInputError(
       `--only ${name}: the config has no such place.`,
-      near === undefined ? `It has: ${ids.join(", ")}.` : `Did you mean ${near}?`,
+      near === undefined ? `It has: ${names.join(", ")}.` : `Did you mean ${near}?`,
     );
   }
-  return places.filter(({ id }) => only.includes(id));
+  return ({ id, entry }) => only.includes(id) || (entry !== undefined && only.includes(entry));
 }
 
 function chooseFan(text: string | undefined): FanId | undefined {

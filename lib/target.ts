@@ -1,5 +1,5 @@
 /** What a platform that holds places can do: read them whole, and carry steps out. */
-import type { Account, TargetName } from "./ids.ts";
+import type { Account, RoleId, TargetName } from "./ids.ts";
 import type { Place, PlaceState, Step, Verb } from "./model.ts";
 
 export type Outcome =
@@ -44,6 +44,25 @@ export interface Target {
    * A step whose member could not be read again is taken at the platform's word. Where it is missing, so are all steps.
    */
   verify?(done: readonly Step[]): Promise<ReadonlyMap<Step, string>>;
+  /** Requests sent so far. */
+  requests(): number;
+  /** Our clock minus the platform's `Date` header, in ms; undefined before the first answer. */
+  clockSkewMs(): number | undefined;
+}
+
+export interface HoldersAsk {
+  readonly roles: readonly RoleId[];
+  /** The accounts of which a standing is needed. */
+  readonly linked: ReadonlySet<Account>;
+  /** By role, who held it when last read, as far as the journal knows. */
+  readonly onRecord: ReadonlyMap<RoleId, ReadonlySet<Account>>;
+}
+
+/** Who holds the roles that lists are filled from. Throws only for what ends the run. */
+export interface RoleHolders {
+  read(ask: HoldersAsk): Promise<ReadonlyMap<RoleId, PlaceState>>;
+  /** The same for these accounts alone, read anew: what a removal from a list rests on. */
+  readAgain(ask: HoldersAsk): Promise<ReadonlyMap<RoleId, PlaceState>>;
   /** Requests sent so far. */
   requests(): number;
   /** Our clock minus the platform's `Date` header, in ms; undefined before the first answer. */

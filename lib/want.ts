@@ -231,7 +231,7 @@ function holdsRole(peer: PlaceState, account: Account, place: Place): Verdict {
       return {
         is: "yes",
         because: `${account} has the role ${peer.name}`,
-        basis: [`mirror:${place.mirrors ?? ""}`],
+        basis: [`mirror:${place.mirrors?.role ?? ""}`],
       };
     case "unknown":
       return { is: "unknown", because: standing.because };

@@ -13,8 +13,7 @@
  */
 import { command } from "../lib/cli.ts";
 import { openDatabase } from "../lib/db.ts";
-import { loginsIn } from "../lib/discord-logins.ts";
-import { openDiscord } from "../lib/discord/target.ts";
+import { discordPart } from "../lib/sync-parts/discord.ts";
 import { nothingToDo, sync, syncOptions } from "../lib/sync.ts";
 
 await command({
@@ -23,17 +22,15 @@ await command({
     "Gives entitled fans the Discord roles of the config and takes them back when the entitlement has ended.",
   options: syncOptions,
   async run(context) {
-    const { discord } = context.config;
-    if (discord === undefined) return nothingToDo(context, "discord", "The config has no discord section");
-    const { dataDir, log, signal } = context;
+    const { config, dataDir, log, signal } = context;
+    if (config.discord === undefined)
+      return nothingToDo(context, "discord", "The config has no discord section");
     const database = openDatabase(dataDir);
     return sync(context, {
       script: "sync-discord",
-      platform: "discord",
-      places: discord.places,
-      target: openDiscord(discord, { log, signal, logins: loginsIn(database) }),
+      target: "discord",
       database,
-      locks: ["discord"],
+      parts: [discordPart({ database, log, signal })],
     });
   },
 });

@@ -13,7 +13,7 @@
  */
 import { command } from "../lib/cli.ts";
 import { openDatabase } from "../lib/db.ts";
-import { openMatrix } from "../lib/matrix/target.ts";
+import { matrixPart } from "../lib/sync-parts/matrix.ts";
 import { nothingToDo, sync, syncOptions } from "../lib/sync.ts";
 
 await command({
@@ -22,15 +22,14 @@ await command({
     "Lets entitled fans into the Matrix rooms of the config and takes those out whose entitlement has ended.",
   options: syncOptions,
   async run(context) {
-    const { matrix } = context.config;
-    if (matrix === undefined) return nothingToDo(context, "matrix", "The config has no matrix section");
+    const { config, dataDir } = context;
+    if (config.matrix === undefined)
+      return nothingToDo(context, "matrix", "The config has no matrix section");
     return sync(context, {
       script: "sync-matrix",
-      platform: "matrix",
-      places: matrix.places,
-      target: openMatrix(matrix, context),
-      database: openDatabase(context.dataDir),
-      locks: ["matrix"],
+      target: "matrix",
+      database: openDatabase(dataDir),
+      parts: [matrixPart(context)],
     });
   },
 });

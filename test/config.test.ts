@@ -124,7 +124,7 @@ upsell: { offer_message: hello, required_entitlement_ids: [9007199254740993009] 
     assert.equal(config.discord?.guildId, "123456789012345678");
     assert.deepEqual(
       config.discord.places.map(({ id }) => id),
-      ["9007199254740993001"],
+      ["9007199254740993001", "9007199254740993007"],
     );
     assert.deepEqual(config.discord.autoJoin.roles, ["9007199254740993003"]);
     assert.deepEqual([...config.protectedAccounts], ["9007199254740993005"]);
@@ -185,6 +185,7 @@ describe("what is left out", () => {
       },
       matrix: undefined,
       listSync: [],
+      mirrors: [],
       upsell: undefined,
       protectedAccounts: new Set(),
       limits: {

@@ -5,19 +5,17 @@ import pino from "pino";
 
 import type { Context } from "../lib/cli.ts";
 import { loadConfig } from "../lib/config/load.ts";
-import { type Database, openDatabase } from "../lib/db.ts";
-import { loginsIn } from "../lib/discord-logins.ts";
-import { openDiscord } from "../lib/discord/target.ts";
+import { openDatabase } from "../lib/db.ts";
 import { OperatorError } from "../lib/errors.ts";
 import { openFanvue, type Memory } from "../lib/fanvue/client.ts";
-import { openMatrix } from "../lib/matrix/target.ts";
-import type { Platform } from "../lib/ids.ts";
-import type { Place } from "../lib/model.ts";
-import type { Target } from "../lib/target.ts";
+import { locateLists } from "../lib/locate-lists.ts";
 import { reconcile } from "../lib/reconcile/reconcile.ts";
 import { exitCodeFor } from "../lib/report/run.ts";
 import { reportText } from "../lib/report/text.ts";
-import { sync, syncOptions } from "../lib/sync.ts";
+import { type PartDeps, discordPart } from "../lib/sync-parts/discord.ts";
+import { listsPart } from "../lib/sync-parts/lists.ts";
+import { matrixPart } from "../lib/sync-parts/matrix.ts";
+import { sync, syncOptions, type SyncPart, type SyncScript } from "../lib/sync.ts";
 import type { ScriptResult } from "./harness.ts";
 import type { Installation } from "./installation.ts";
 
@@ -42,10 +40,10 @@ const log = pino({ level: "silent" });
  */
 export async function runSync(
   home: Pick<Installation, "folder" | "dataDir">,
-  platform: Platform,
+  which: SyncName,
   args: readonly string[],
 ): Promise<ScriptResult> {
-  const script = `sync-${platform}`;
+  const script = `sync-${which}`;
   const said = { stdout: "", stderr: "" };
   const hear = (where: keyof typeof said) => (text: string) => void (said[where] += text);
   try {
@@ -53,8 +51,9 @@ export async function runSync(
       print: hear("stdout"),
       log: pino({ base: { name: script } }, { write: hear("stderr") }),
     });
-    const opened = openTarget(platform, context.config, context);
-    const code = await sync(context, { script, platform, locks: [platform], ...opened });
+    const database = openDatabase(context.dataDir);
+    const deps = { ...context, database };
+    const code = await sync(context, { script, database, ...wiring[which](deps) });
     return { code, signal: null, ...said };
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
@@ -62,6 +61,21 @@ export async function runSync(
     return { code: error.exitCode, signal: null, ...said };
   }
 }
+
+export type SyncName = "discord" | "matrix" | "lists";
+
+/** As in the three scripts. */
+const wiring: Readonly<
+  Record<SyncName, (deps: PartDeps) => Pick<SyncScript, "target" | "parts" | "looksAfter">>
+> = {
+  discord: (deps) => ({ target: "discord", parts: [discordPart(deps)] }),
+  matrix: (deps) => ({ target: "matrix", parts: [matrixPart(deps)] }),
+  lists: (deps) => ({
+    target: "fanvue-lists",
+    parts: [discordPart(deps), matrixPart(deps), listsPart(deps)],
+    looksAfter: ({ entry }) => entry !== undefined,
+  }),
+};
 
 function contextOf(
   { folder, dataDir }: Pick<Installation, "folder" | "dataDir">,
@@ -93,11 +107,12 @@ function contextOf(
 /** The pipeline alone, with hardly any pause between two tries. */
 export async function syncInProcess(
   home: Pick<Installation, "folder" | "dataDir">,
-  platform: Platform,
+  which: SyncName,
   options: RunOptions = {},
 ): Promise<Ending> {
   try {
-    const run = await reconcile(jobOf(home, platform, options));
+    const { part, config, job } = await jobOf(home, which, options);
+    const run = await reconcile({ ...job, ...(await part.open(config, job.fanvue)) });
     return { code: exitCodeFor(run), text: reportText(run) };
   } catch (error) {
     if (error instanceof OperatorError)
@@ -106,12 +121,20 @@ export async function syncInProcess(
   }
 }
 
-function jobOf(home: Pick<Installation, "folder" | "dataDir">, platform: Platform, options: RunOptions) {
+/** Of the lists, those that are filled from roles: the others are roles and rooms like any. */
+const partsOf = {
+  discord: discordPart,
+  matrix: matrixPart,
+  lists: listsPart,
+} as const satisfies Record<SyncName, (deps: PartDeps) => SyncPart>;
+
+async function jobOf(home: Pick<Installation, "folder" | "dataDir">, which: SyncName, options: RunOptions) {
   const { dataDir } = home;
-  const config = loadConfig(join(home.folder, "config.yaml"), {});
   const { signal } = new AbortController();
   const { timeoutMs = 10_000, memory = new Map<string, string>() } = options;
-  const fanvue = openFanvue(config.fanvue, {
+  const written = loadConfig(join(home.folder, "config.yaml"), {});
+  const database = openDatabase(dataDir);
+  const fanvue = openFanvue(written.fanvue, {
     dataDir,
     log,
     signal,
@@ -119,43 +142,38 @@ function jobOf(home: Pick<Installation, "folder" | "dataDir">, platform: Platfor
     retryBaseMs: 1,
     timeoutMs,
   });
-  const { target, places, database } = openTarget(platform, config, { log, signal, dataDir });
-  return {
-    script: `sync-${platform}`,
+  const { config, troubles } = await locateLists(written, {
+    fanvue,
+    database,
+    save: true,
+    maxAgeMs: written.snapshotMaxAgeMs,
+    now: Date.now,
+  });
+  const part: SyncPart = partsOf[which]({ database, log, signal });
+  const places = part.places(config);
+  const job = {
+    script: `sync-${which}`,
     config,
-    target,
-    platform,
+    platform: part.platform,
     places,
     chosen: places,
+    holders: undefined,
+    troubles,
     fan: undefined,
-    approve: undefined,
+    approve: [],
     takeBack: undefined,
     dryRun: false,
     fanvue,
     database,
     dataDir,
-    locks: [platform],
+    locks: part.locks,
     requests: () => ({ fanvue: fanvue.requests(), discord: 0, matrix: 0 }),
     now: Date.now,
     log,
     signal,
     progress: () => undefined,
   } as const;
-}
-
-function openTarget(
-  platform: Platform,
-  { discord, matrix }: ReturnType<typeof loadConfig>,
-  { log, signal, dataDir }: Pick<Context<typeof syncOptions>, "log" | "signal" | "dataDir">,
-): { readonly target: Target; readonly places: readonly Place[]; readonly database: Database } {
-  const database = openDatabase(dataDir);
-  if (platform === "discord" && discord !== undefined) {
-    const target = openDiscord(discord, { log, signal, logins: loginsIn(database) });
-    return { target, places: discord.places, database };
-  }
-  if (platform === "matrix" && matrix !== undefined)
-    return { target: openMatrix(matrix, { log, signal }), places: matrix.places, database };
-  throw new Error(`the config has no section for ${platform}`);
+  return { part, config, job };
 }
 
 const memoryIn = (map: Map<string, string>): Memory => ({

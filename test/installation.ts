@@ -8,9 +8,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { stringify } from "yaml";
 
-import type { Platform } from "../lib/ids.ts";
 import { runScript, startScript, temporaryFolder, type RunningScript, type ScriptResult } from "./harness.ts";
-import { runSync, syncInProcess } from "./in-process.ts";
+import { runSync, syncInProcess, type SyncName } from "./in-process.ts";
 import { addMember, addRole, holdersOf, roleIdAt, userIdAt } from "./sandbox/discord-world.ts";
 import type { SandboxFan, SandboxList, SandboxRow } from "./sandbox/fanvue-world.ts";
 import type { Generation } from "./sandbox/fanvue-pages.ts";
@@ -71,7 +70,7 @@ export interface Installation {
   run(script: string, ...args: readonly string[]): Promise<ScriptResult>;
   start(script: string, ...args: readonly string[]): RunningScript;
   /** What `run` does with that sync, many times as fast: without a process of its own. */
-  sync(platform: Platform, ...args: readonly string[]): Promise<ScriptResult>;
+  sync(which: SyncName, ...args: readonly string[]): Promise<ScriptResult>;
   /** The same with both, one after the other. */
   syncBoth(...args: readonly string[]): Promise<readonly [ScriptResult, ScriptResult]>;
   /** Names of those who have the role, or who are in or invited to the room, of a kind of rule; sorted. */
@@ -155,7 +154,7 @@ export async function startInstallation(
     lapse: story.end,
     run: (name, ...args) => runScript(name, args, script),
     start: (name, ...args) => startScript(name, args, script),
-    sync: (platform, ...args) => runSync(installation, platform, args),
+    sync: (which, ...args) => runSync(installation, which, args),
     syncBoth: async (...args) => [
       await runSync(installation, "discord", args),
       await runSync(installation, "matrix", args),

@@ -75,6 +75,7 @@ export function configWith(link: Partial<LinkConfig> = {}): Config {
     discord: undefined,
     matrix: { homeserver: "https://matrix.example.org", userId, accessToken: "token", places: [] },
     listSync: [],
+    mirrors: [],
     upsell: undefined,
     protectedAccounts: new Set(),
     limits: defaultLimits,

@@ -112,6 +112,7 @@ function configOf({ publicUrl, trustProxy = false, color }: SiteOptions): Config
     },
     matrix: undefined,
     listSync: [],
+    mirrors: [],
     upsell: undefined,
     protectedAccounts: new Set(),
     limits: {

@@ -13,7 +13,7 @@ import {
   type StoredLink,
 } from "../lib/want.ts";
 import { factsSchema, showVerdict } from "./cases/facts.ts";
-import { accountOf, fanOf, nameOfFan, placeIdOf, roleIdOf, ruleOf } from "./cases/load.ts";
+import { accountOf, fanOf, mirrorOf, nameOfFan, placeIdOf, ruleOf } from "./cases/load.ts";
 
 const platform = "discord";
 const proved = (account: string, fan: string): StoredLink => ({
@@ -216,7 +216,7 @@ describe("wishes by rules", () => {
 });
 
 describe("wishes of a list that mirrors a role", () => {
-  const mirror = place({ target: "fanvue-lists", rules: [], mirrors: roleIdOf("role") });
+  const mirror = place({ target: "fanvue-lists", rules: [], mirrors: mirrorOf("list", "role") });
   const wishes = (peer: PlaceState, some: Partial<LinkSources>, owned: readonly string[] = []) => {
     const want = wantFromPeer({
       mirrors: [{ place: mirror, peer }],

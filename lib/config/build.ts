@@ -1,8 +1,10 @@
 /** The whole config from the plain values of its file. */
 import type * as z from "zod";
+import type { Place } from "../model.ts";
 import { warnOfDeafKeys } from "./deaf.ts";
 import type { Findings } from "./findings.ts";
-import { readListSync } from "./list-sync.ts";
+import { conflictsIn } from "./list-conflicts.ts";
+import { mirrorPlaces, placesOfLists, readListSync } from "./list-sync.ts";
 import { checkUpsell } from "./offer.ts";
 import * as oddities from "./oddities.ts";
 import { joinPlaces, readPlaces } from "./places.ts";
@@ -43,16 +45,22 @@ export function build(value: unknown, findings: Findings): Omit<Config, "path" |
   const read = <T>(key: TopKey, schema: z.ZodType<T>): T | undefined =>
     raw[key] === undefined ? undefined : findings.parse(schema, raw[key], [key]);
   const fanvue = read("fanvue", sections.fanvueSection);
-  const discord = readDiscord(raw, read, findings);
-  const matrix = readMatrix(raw, read, findings);
+  const listSync = readListSync(
+    raw["list_sync"],
+    { discord: raw["discord"] !== undefined, matrix: raw["matrix"] !== undefined },
+    findings,
+  );
+  const roles = readPlaces("discord", raw["roles"], findings);
+  const rooms = readPlaces("matrix", raw["rooms"], findings);
+  for (const { entry, key, sentence } of conflictsIn({ entries: listSync, roles, rooms }))
+    findings.fault(["list_sync", entry, key], sentence);
+  const discord = readDiscord(read, [...roles, ...placesOfLists("discord", listSync)], findings);
+  const matrix = readMatrix(read, [...rooms, ...placesOfLists("matrix", listSync)]);
   const config = {
     discord,
     matrix,
-    listSync: readListSync(
-      raw["list_sync"],
-      { discord: raw["discord"] !== undefined, matrix: raw["matrix"] !== undefined },
-      findings,
-    ),
+    listSync,
+    mirrors: mirrorPlaces(listSync),
     upsell: readUpsell(read, findings),
     protectedAccounts: read("protected", sections.protectedSection) ?? new Set(),
     limits: read("limits", sections.limitsSection) ?? sections.limitsSection.parse({}),
@@ -92,11 +100,9 @@ function findOddities(raw: Raw, findings: Findings): void {
   warnOfDeafKeys(raw, findings);
 }
 
-/** Roles are read, and their faults told, even where the section discord cannot be used. */
-function readDiscord(raw: Raw, read: Read, findings: Findings): DiscordConfig | undefined {
+function readDiscord(read: Read, places: readonly Place[], findings: Findings): DiscordConfig | undefined {
   const discord = read("discord", sections.discordSection);
   const autoJoin = read("auto_join", sections.autoJoinSection) ?? { enabled: false, roles: [] };
-  const places = readPlaces("discord", raw["roles"], findings);
   if (discord === undefined) return undefined;
   oddities.warnOfJoinWithoutOauth(
     { enabled: autoJoin.enabled, oauth: discord.oauth !== undefined },
@@ -110,9 +116,8 @@ function readDiscord(raw: Raw, read: Read, findings: Findings): DiscordConfig | 
 
 const everyoneOf = ({ guildId }: Pick<DiscordConfig, "guildId">): string => guildId;
 
-function readMatrix(raw: Raw, read: Read, findings: Findings): MatrixConfig | undefined {
+function readMatrix(read: Read, places: readonly Place[]): MatrixConfig | undefined {
   const matrix = read("matrix", sections.matrixSection);
-  const places = readPlaces("matrix", raw["rooms"], findings);
   return matrix && { ...matrix, places };
 }
 

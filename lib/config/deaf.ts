@@ -4,7 +4,6 @@ import type { Raw } from "./values.ts";
 
 /** At the top of the file, each with what is to be said of it. */
 const deafKeys: Readonly<Record<string, string>> = {
-  list_sync: "has no effect yet.",
   schedule: "has no effect yet but in /membership, which tells by it when the next sync is due.",
   notify: "has no effect yet.",
 };

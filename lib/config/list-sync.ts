@@ -1,4 +1,5 @@
-/** The entries of list_sync. What contradicts between them and the roles is looked for where they are applied. */
+/** The entries of list_sync, and the places that they stand for. */
+import type { Place, Rule } from "../model.ts";
 import type { Findings, Path } from "./findings.ts";
 import { listOddity } from "./lists.ts";
 import { listSyncEntry } from "./sections.ts";
@@ -19,13 +20,47 @@ export function readListSync(
   return Object.entries(raw).flatMap(([name, entry]) => {
     const path = ["list_sync", name];
     if (isMap(entry)) faultEntry(entry, path, { platforms, findings });
-    const sync = findings.parse(listSyncEntry, entry, path);
-    if (sync === undefined) return [];
-    const odd = sync.list === undefined ? undefined : listOddity(sync.list);
+    const read = findings.parse(listSyncEntry, entry, path);
+    if (read?.list === undefined) return [];
+    const odd = listOddity(read.list);
     if (odd !== undefined) findings.warn([...path, "fanvue_list_uuid"], odd);
-    return [{ name, ...sync }];
+    return [{ name, ...read, list: read.list }];
   });
 }
+
+// ---- Places -----------------------------------------------------------------------------------------------------
+
+const defaults = { onExpiry: "revoke", graceDays: 0, strangers: "keep", adopt: true } as const;
+
+/** The roles, or the rooms, on which a list decides: whoever is on the list belongs there. */
+export function placesOfLists(target: "discord" | "matrix", entries: readonly ListSync[]): readonly Place[] {
+  return entries.flatMap(({ name, role, room, list, primary }) => {
+    const id = target === "discord" ? role : room;
+    if (primary !== "fanvue" || id === undefined) return [];
+    const rules: readonly Rule[] = [{ kind: "fanvue_list", list }];
+    return [{ ...defaults, target, id, rules, entry: name }];
+  });
+}
+
+/** The lists on which a role decides: the fans of whoever holds it belong there. */
+export function mirrorPlaces(entries: readonly ListSync[]): readonly Place[] {
+  return entries.flatMap(({ name, role, list, makes, primary }) =>
+    primary === "discord" && role !== undefined
+      ? [
+          {
+            ...defaults,
+            target: "fanvue-lists",
+            id: name,
+            rules: [],
+            entry: name,
+            mirrors: { role, list, makes },
+          },
+        ]
+      : [],
+  );
+}
+
+// ---- Faults of one entry ----------------------------------------------------------------------------------------
 
 interface Around {
   readonly platforms: { readonly discord: boolean; readonly matrix: boolean };
@@ -41,6 +76,11 @@ function faultEntry(entry: Raw, path: Path, { platforms, findings }: Around): vo
     findings.fault(path, "says no list. Write fanvue_list_uuid, or fanvue_list with a name.");
   if (has("fanvue_list_uuid") && has("fanvue_list"))
     findings.fault([...path, "fanvue_list"], "stands beside fanvue_list_uuid. Keep one of the two.");
+  if (has("fanvue_list") && entry["fanvue_list_type"] === "smart")
+    findings.fault(
+      [...path, "fanvue_list_type"],
+      "is smart, but fanvue_list names a custom list. Write the smart list's name as fanvue_list_uuid.",
+    );
   if (has("discord_role_id") && !platforms.discord)
     findings.fault(
       [...path, "discord_role_id"],

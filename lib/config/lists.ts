@@ -1,6 +1,6 @@
 /** Fanvue's lists and contents as a config names them, and what is odd about a name. */
 import { type ContentId, type ListId, parseContentId, parseFanId, parseListId } from "../ids.ts";
-import type { ListRef } from "../model.ts";
+import type { ListRef, NamedList } from "../model.ts";
 import { choice, id, listed } from "./values.ts";
 
 /** https://api.fanvue.com/docs: smart lists fill themselves and are named by these words. */
@@ -24,6 +24,16 @@ export const listId = id<ListId>(
   "list's id",
   "Write the uuid of a custom list or the name of a smart one, without spaces.",
 );
+/** https://api.fanvue.com/docs: 1 to 100 characters. */
+const longestName = 100;
+export const listName = id<ListId>(
+  (raw) => {
+    const name = raw.trim();
+    return name.length >= 1 && name.length <= longestName ? (name as ListId) : undefined;
+  },
+  "name of a list",
+  "Write 1 to 100 characters, as on Fanvue.",
+);
 export const contentId = id<ContentId>(
   (raw) => parseContentId(asFanvueWrites(raw)),
   "content's id",
@@ -31,8 +41,9 @@ export const contentId = id<ContentId>(
 );
 export const listType = choice(["custom", "smart"]);
 
-/** Why nobody can be on this list, as far as its name tells; undefined where nothing is odd. */
-export function listOddity({ type, id: name }: ListRef): string | undefined {
+/** Why nobody can be on this list, as far as its id tells; undefined where nothing is odd. */
+export function listOddity({ type, id: name }: ListRef | NamedList): string | undefined {
+  if (type === "named") return undefined;
   if (type === "custom")
     return parseFanId(name) === undefined
       ? "is no uuid, so this list cannot be read and decides nothing. Write the uuid of your list."

@@ -71,6 +71,10 @@ export function warnOfEveryone(raw: Raw, findings: Findings): void {
   const { roles } = raw;
   for (const id of isMap(roles) ? Object.keys(roles) : [])
     if (isGuild(id)) findings.warn(["roles", id], sentence);
+  const { list_sync: entries } = raw;
+  for (const name of isMap(entries) ? Object.keys(entries) : [])
+    if (isGuild(valueAt(entries, [name, "discord_role_id"])))
+      findings.warn(["list_sync", name, "discord_role_id"], sentence);
   const joined = valueAt(raw, ["auto_join", "roles"]);
   for (const [index, id] of Array.isArray(joined) ? joined.entries() : [])
     if (isGuild(id)) findings.warn(["auto_join", "roles", index], sentence);

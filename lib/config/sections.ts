@@ -8,7 +8,7 @@ import {
   parseRoomId,
 } from "../ids.ts";
 import type { Limits } from "../model.ts";
-import { listId, listType } from "./lists.ts";
+import { listId, listName, listType } from "./lists.ts";
 import type {
   Config,
   DiscordConfig,
@@ -133,16 +133,16 @@ export const listSyncEntry = section({
   matrix_room: room.optional(),
   fanvue_list_uuid: listId.optional(),
   fanvue_list_type: listType.optional(),
-  fanvue_list: section({ name: text, create: flag.optional() }).optional(),
+  fanvue_list: section({ name: listName, create: flag.optional() }).optional(),
   primary: choice(["fanvue", "discord"]).optional(),
-}).transform((written): Omit<ListSync, "name"> => {
+}).transform((written): Omit<ListSync, "name" | "list"> & { list: ListSync["list"] | undefined } => {
   const { fanvue_list_uuid, fanvue_list_type = "custom", fanvue_list } = written;
+  const byName = fanvue_list && ({ type: "named", id: fanvue_list.name } as const);
   return {
     role: written.discord_role_id,
     room: written.matrix_room,
-    list: fanvue_list_uuid === undefined ? undefined : { type: fanvue_list_type, id: fanvue_list_uuid },
-    namedList:
-      fanvue_list === undefined ? undefined : { name: fanvue_list.name, create: fanvue_list.create ?? false },
+    list: fanvue_list_uuid === undefined ? byName : { type: fanvue_list_type, id: fanvue_list_uuid },
+    makes: fanvue_list?.create ?? false,
     primary: written.primary ?? "fanvue",
   };
 });

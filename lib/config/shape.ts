@@ -1,6 +1,6 @@
 /** What a config.yaml becomes once it is read: typed, defaults filled in, frozen. */
 import type { DiscordUserId, GuildId, Mxid, RoleId, RoomAlias, RoomId } from "../ids.ts";
-import type { Limits, ListRef, Place } from "../model.ts";
+import type { Limits, ListRef, NamedList, Place } from "../model.ts";
 
 export interface FanvueConfig {
   readonly clientId: string;
@@ -29,7 +29,7 @@ export interface DiscordConfig {
         readonly serverPort: number;
       }
     | undefined;
-  /** The configured roles, as places. */
+  /** The configured roles, as places: those of roles, of list_sync, and those that come with auto_join. */
   readonly places: readonly Place[];
   readonly autoJoin: { readonly enabled: boolean; readonly roles: readonly RoleId[] };
 }
@@ -38,7 +38,7 @@ export interface MatrixConfig {
   readonly homeserver: string;
   readonly userId: Mxid;
   readonly accessToken: string;
-  /** The configured rooms and spaces, as places. */
+  /** The configured rooms and spaces, as places: those of rooms and of list_sync. */
   readonly places: readonly Place[];
 }
 
@@ -48,10 +48,9 @@ export interface ListSync {
   readonly role: RoleId | undefined;
   /** A room's id or alias; goes with a list that is primary. */
   readonly room: RoomId | RoomAlias | undefined;
-  /** The list by its id, or undefined where it is known by its name. */
-  readonly list: ListRef | undefined;
-  /** A custom list by its name, which may be created when there is none; undefined where `list` says which. */
-  readonly namedList: { readonly name: string; readonly create: boolean } | undefined;
+  readonly list: ListRef | NamedList;
+  /** A list by its name is made where there is none. */
+  readonly makes: boolean;
   /** The side that decides. */
   readonly primary: "fanvue" | "discord";
 }
@@ -98,6 +97,8 @@ export interface Config {
   readonly discord: DiscordConfig | undefined;
   readonly matrix: MatrixConfig | undefined;
   readonly listSync: readonly ListSync[];
+  /** The Fanvue lists that are filled from roles, as places. */
+  readonly mirrors: readonly Place[];
   readonly upsell: UpsellConfig | undefined;
   readonly protectedAccounts: ReadonlySet<DiscordUserId | Mxid>;
   readonly limits: Limits;

@@ -364,8 +364,15 @@ CREATE TABLE link_invites (
 CREATE INDEX link_invites_by_fan ON link_invites (fan);
 `;
 
+const listsAndNotices = `
+-- What Fanvue calls it.
+ALTER TABLE lists ADD COLUMN name TEXT;
+-- Asked for, and Fanvue has no such list.
+ALTER TABLE lists ADD COLUMN is_missing INTEGER NOT NULL DEFAULT 0 CHECK (is_missing IN (0, 1));
+`;
+
 /** Step n brings a database from user_version n to n + 1. */
-const migrations: readonly string[] = [initial, discordInFull, linkPages];
+const migrations: readonly string[] = [initial, discordInFull, linkPages, listsAndNotices];
 
 /**
  * Brings an image to the newest schema, in memory: the next write saves it. `path` is for messages.

@@ -3,7 +3,7 @@ import type { FanvueConfig } from "../config/shape.ts";
 import { openHttp } from "../http.ts";
 import type { Log } from "../log.ts";
 import type { FanId, ListKey } from "../ids.ts";
-import type { Follower, Known, ListMembers, Subscriber } from "../facts.ts";
+import type { Follower, Known, ReadList, Subscriber } from "../facts.ts";
 import type { ListRef } from "../model.ts";
 import { type FanvueUser, type Memory, openApi, type Prefix } from "./api.ts";
 import {
@@ -50,9 +50,9 @@ export interface Fanvue {
   fetchInsights(fans: Iterable<FanId>): Promise<Insights>;
   /** What custom lists there are. */
   fetchCustomLists(): Promise<Known<readonly CustomList[]>>;
-  fetchList(list: ListRef): Promise<Known<ListMembers>>;
+  fetchList(list: ListRef): Promise<ReadList>;
   /** As `fetchList`, reading what lists there are only once. */
-  fetchLists(lists: Iterable<ListRef>): Promise<ReadonlyMap<ListKey, Known<ListMembers>>>;
+  fetchLists(lists: Iterable<ListRef>): Promise<ReadonlyMap<ListKey, ReadList>>;
   earningsBooks(): Promise<readonly EarningsBook[]>;
   fetchEarningsPage(ask: EarningsAsk): Promise<EarningsPage>;
   /** Up to 100 fans. */

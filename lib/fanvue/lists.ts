@@ -1,7 +1,7 @@
 /** Custom and smart lists: reading both, writing custom ones. */
 import { z } from "zod";
 import type { FanId, ListKey } from "../ids.ts";
-import type { Known, ListMembers } from "../facts.ts";
+import type { Known, ListMembers, ReadList } from "../facts.ts";
 import { listKey, type ListRef } from "../model.ts";
 import type { Answered, Api } from "./api.ts";
 import { walkPages } from "./pages.ts";
@@ -9,48 +9,49 @@ import { customListShape, memberShape, readShape, smartListsShape } from "./shap
 
 const readScopes = ["read:chat", "read:fan"];
 const writeScopes = ["write:chat"];
-/** How many members one call may add. */
+/** How many members one call may add. https://api.fanvue.com/docs */
 export const maxAdded = 100;
 
-/** What Fanvue counts, by lower-case uuid or slug. */
-type Counts = ReadonlyMap<string, number | undefined>;
+/** What Fanvue says of its lists, by lower-case uuid or slug. */
+type Listing = ReadonlyMap<string, Omit<ListMembers, "members">>;
 
 /** Reads lists whole, each with Fanvue's own count; what kind of lists there are is read once. */
 export async function fetchLists(
   api: Api,
   lists: Iterable<ListRef>,
-): Promise<ReadonlyMap<ListKey, Known<ListMembers>>> {
+): Promise<ReadonlyMap<ListKey, ReadList>> {
   const asked = new Map([...lists].map((list) => [listKey(list), list]));
   const types = new Set([...asked.values()].map(({ type }) => type));
   const [custom, smart] = await Promise.all([
-    types.has("custom") ? fetchCustomCounts(api) : undefined,
-    types.has("smart") ? fetchSmartCounts(api) : undefined,
+    types.has("custom") ? fetchCustomListing(api) : undefined,
+    types.has("smart") ? fetchSmartListing(api) : undefined,
   ]);
   const read = await Promise.all(
     [...asked].map(async ([key, list]) => {
-      const counts = list.type === "custom" ? custom : smart;
-      return [key, await fetchMembers(api, list, counts)] as const;
+      const listing = list.type === "custom" ? custom : smart;
+      return [key, await fetchMembers(api, list, listing)] as const;
     }),
   );
   return new Map(read);
 }
 
-async function fetchMembers(
-  api: Api,
-  list: ListRef,
-  counts: Known<Counts> | undefined,
-): Promise<Known<ListMembers>> {
-  if (counts === undefined) throw new Error("the counts of this kind of list were not read");
-  if (!counts.known) return counts;
+async function fetchMembers(api: Api, list: ListRef, listing: Known<Listing> | undefined): Promise<ReadList> {
+  if (listing === undefined) throw new Error("what lists there are of this kind was not read");
+  if (!listing.known) return listing;
   const id = list.id.toLowerCase();
-  if (!counts.value.has(id)) {
-    return { known: false, why: `The Fanvue ${list.type} list ${list.id} does not exist` };
+  const listed = listing.value.get(id);
+  if (listed === undefined) {
+    return {
+      known: false,
+      why: `The Fanvue ${list.type} list ${list.id} does not exist`,
+      isMissing: true,
+    };
   }
   const path = `/chats/lists/${list.type}/${encodeURIComponent(id)}`;
   const rows = await walkPages(api, { path, scopes: readScopes, row: memberShape });
   if (!rows.known) return rows;
   const members = new Set(rows.value.map(({ uuid }) => uuid));
-  return { known: true, value: { members, count: counts.value.get(id) } };
+  return { known: true, value: { ...listed, members } };
 }
 
 export interface CustomList {
@@ -73,21 +74,23 @@ export async function fetchCustomLists(api: Api): Promise<Known<readonly CustomL
   return { known: true, value: lists };
 }
 
-async function fetchCustomCounts(api: Api): Promise<Known<Counts>> {
+async function fetchCustomListing(api: Api): Promise<Known<Listing>> {
   const lists = await fetchCustomLists(api);
   if (!lists.known) return lists;
-  return { known: true, value: new Map(lists.value.map(({ uuid, count }) => [uuid, count])) };
+  return { known: true, value: new Map(lists.value.map(({ uuid, name, count }) => [uuid, { name, count }])) };
 }
 
 /** Smart lists are a fixed set and come in one answer. */
-async function fetchSmartCounts(api: Api): Promise<Known<Counts>> {
+async function fetchSmartListing(api: Api): Promise<Known<Listing>> {
   const path = "/chats/lists/smart";
   const answer = await api.ask({ path, scopes: readScopes });
   if (!answer.ok) return { known: false, why: answer.why };
   const lists = readShape(smartListsShape, answer.body, await api.endpoint({ path }));
   if (!lists.known) return lists;
-  const counts = lists.value.map(({ uuid, count }) => [uuid.toLowerCase(), count ?? undefined] as const);
-  return { known: true, value: new Map(counts) };
+  const listed = lists.value.map(
+    ({ uuid, count }) => [uuid.toLowerCase(), { count: count ?? undefined }] as const,
+  );
+  return { known: true, value: new Map(listed) };
 }
 
 // ---- Writing ----------------------------------------------------------------------------------------------------

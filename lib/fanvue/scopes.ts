@@ -13,9 +13,7 @@ export function scopesFor(
 ): readonly string[] {
   const places = [...(config.discord?.places ?? []), ...(config.matrix?.places ?? [])];
   const readsLists = places.some(asksForList) || config.listSync.length > 0;
-  const writesLists = config.listSync.some(
-    (sync) => sync.primary === "discord" || sync.namedList?.create === true,
-  );
+  const writesLists = config.listSync.some((sync) => sync.primary === "discord" || sync.makes);
   const writesChats = writesLists || writesToFans(config.link);
   return [...always, ...(readsLists ? ["read:chat"] : []), ...(writesChats ? messageScopes : [])];
 }

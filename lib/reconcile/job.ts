@@ -5,8 +5,8 @@ import type { Fanvue } from "../fanvue/client.ts";
 import type { LockName } from "../lock.ts";
 import type { Log, Progress } from "../log.ts";
 import type { FanId, Platform } from "../ids.ts";
-import type { Place } from "../model.ts";
-import type { Target } from "../target.ts";
+import type { Place, Reason } from "../model.ts";
+import type { RoleHolders, Target } from "../target.ts";
 import type { Run } from "../report/run.ts";
 
 export interface Job {
@@ -19,10 +19,14 @@ export interface Job {
   readonly places: readonly Place[];
   /** Those that this run is about; the others are asked only whether they justify somebody's presence. */
   readonly chosen: readonly Place[];
+  /** Who holds the roles that the places mirror; undefined: the places have rules. */
+  readonly holders: RoleHolders | undefined;
+  /** By entry of list_sync, why nobody can be looked after there. */
+  readonly troubles: ReadonlyMap<string, Reason>;
   /** One fan only: grants only, no snapshot is saved. */
   readonly fan: FanId | undefined;
-  /** The hash of a held set that the operator releases. */
-  readonly approve: string | undefined;
+  /** The hashes of held sets that the operator releases. */
+  readonly approve: readonly string[];
   /** A place that is no longer configured, whose grants the operator takes back. */
   readonly takeBack: string | undefined;
   readonly dryRun: boolean;

@@ -1,43 +1,37 @@
 /** The reading half of the pipeline: from Fanvue and the platform to what may go and what is held. Writes nothing to a platform. */
 import { createHash } from "node:crypto";
-import type { Config } from "../config/shape.ts";
 import type { Sql } from "../db.ts";
-import { BadInputError } from "../errors.ts";
+import { NothingHeldError } from "../errors.ts";
 import { guard, type Guarded, type GuardGiven, heldIsNew } from "../guard.ts";
 import type { Account, FanId, PlaceId } from "../ids.ts";
 import {
   isOurs,
   type Grant,
   type Place,
-  type PlaceMemory,
   type PlaceState,
   type Plan,
+  type Skip,
   type Step,
   type Want,
 } from "../model.ts";
-import {
-  type Confirmed,
-  confirmRemovals,
-  confirmSteps,
-  type ConfirmGiven,
-  evidenceNeeded,
-} from "../plan/confirm.ts";
+import { type Confirmed, confirmRemovals, confirmSteps } from "../plan/confirm.ts";
 import { diff } from "../plan/diff.ts";
-import { gatherEvidence, needsOf, type Snapshot, takeFanSnapshot, takeSnapshot } from "../snapshot.ts";
 import { loadCurrentHeld, loadHeld } from "../store/held.ts";
 import { loadArrivals, loadForeignGrants, loadPlaceMemory } from "../store/places.ts";
 import { loadSourceSizes, loadUnreadableFans } from "../store/sources.ts";
-import { wantFromRules } from "../want.ts";
+import { groundsByHolders } from "./by-holders.ts";
+import { groundsByRules } from "./by-rules.ts";
+import type { Grounds, Memories } from "./grounds.ts";
 import type { Job } from "./job.ts";
 import { accountsOn, type Links, loadLinks, lookAgainAt } from "./links.ts";
 
 export interface Planned {
   readonly startedAtMs: number;
   readonly links: Links;
-  /** Undefined where Fanvue was not asked. */
-  readonly snapshot: Snapshot | undefined;
+  /** Undefined where neither Fanvue nor a role was asked. */
+  readonly grounds: Pick<Grounds, "readAtMs" | "subscribers" | "handles"> | undefined;
   readonly have: ReadonlyMap<Place, PlaceState>;
-  readonly memories: ReadonlyMap<Place, PlaceMemory>;
+  readonly memories: Memories;
   readonly confirmed: Confirmed;
   readonly confirmedAtMs: number;
   readonly guarded: Guarded;
@@ -53,42 +47,34 @@ export interface Planned {
 
 /** Reads, decides, confirms and guards: the plan is whole before the first write. */
 export async function makePlan(job: Job): Promise<Planned> {
-  const { config, database, target } = job;
+  const { config, database, holders } = job;
   const startedAtMs = job.now();
   const links = await loadLinks(job);
-  const snapshot = await readSource(job, links);
-
   const known = await database.read((sql) => loadMemories(sql, job, new Map()));
-  const linked = new Set([...accountsOn(job.platform, links.resolved), ...accountsOwned(known)]);
-  const have = await target.read(job.chosen, linked, onRecordIn(known), unsettledIn(known));
-  const memory = await database.read((sql) => loadMemory(sql, job, have));
+  const grounds = await (holders === undefined
+    ? groundsByRules(job, links)
+    : groundsByHolders(job, links, { holders, memories: known }));
 
-  const want = wishesOf(
-    job.fan,
-    wantFromRules({
-      places: job.places,
-      platform: job.platform,
-      links: links.resolved,
-      facts: snapshot.facts,
-      owned: new Set([...accountsOwned(memory.places), ...accountsIn(memory.leftBehind)]),
-      nowMs: job.now(),
-    }),
-  );
-  const { unreadableSinceMs, foreignGrants } = memory;
-  const { protectedAccounts, unknownAfterDays } = config;
+  const have = await readPlaces(job, links, { grounds, known });
+  const memory = await database.read((sql) => loadMemory(sql, job, have));
+  const owned = new Set([...accountsOwned(memory.places), ...accountsIn(memory.leftBehind)]);
+  const want = wishesOf(job.fan, grounds.want(owned));
+  const { facts, protectedAccounts } = grounds;
+  const { unreadableSinceMs, foreignGrants, leftBehind } = memory;
+  const { unknownAfterDays } = config;
   const given = { want, memories: memory.places, foreignGrants, unreadableSinceMs, unknownAfterDays };
-  const { leftBehind } = memory;
   const plan = diff({ ...given, have, leftBehind, protectedAccounts, nowMs: job.now() });
-  const unreadable = new Set(snapshot.unreadable);
-  const readAgain = reader(job, { ...given, facts: snapshot.facts }, unreadable);
+  const unreadable = new Set(grounds.unreadable);
+  const readAgain = (some: Plan) =>
+    grounds.readAgain(some, { ...given, facts }, (sentence) => unreadable.add(sentence));
   const proposed = job.fan === undefined ? plan : onlyGrants(plan, want);
-  const confirmed = confirmRemovals(proposed, await readAgain(proposed));
+  const confirmed = withSkips(confirmRemovals(proposed, await readAgain(proposed)), grounds.skips);
   const guarded = await release(job, {
     plan: confirmed.plan,
     have,
     memories: memory.places,
     limits: config.limits,
-    sizes: snapshot.sizes,
+    sizes: grounds.sizes,
     acceptedSizes: memory.acceptedSizes,
     clockSkewMs: clockSkewMs(job),
     hash: (text) => createHash("sha256").update(text).digest("hex"),
@@ -96,7 +82,7 @@ export async function makePlan(job: Job): Promise<Planned> {
   return {
     startedAtMs,
     links,
-    snapshot,
+    grounds,
     have,
     memories: memory.places,
     confirmed,
@@ -113,50 +99,41 @@ export async function makePlan(job: Job): Promise<Planned> {
   };
 }
 
-// ---- Source -------------------------------------------------------------------------------------------------------
+const withSkips = (confirmed: Confirmed, skips: readonly Skip[]): Confirmed => ({
+  ...confirmed,
+  plan: { ...confirmed.plan, skips: [...confirmed.plan.skips, ...skips] },
+});
 
-/** One snapshot covers what all configured places of all platforms need, so that a chain of scripts shares it. */
-function readSource(job: Job, links: Links): Promise<Snapshot> {
-  const { config, fanvue, database, now, log, progress } = job;
-  const places = [...(config.discord?.places ?? []), ...(config.matrix?.places ?? [])];
-  const needs = needsOf(places, { subscribers: asksWhoSubscribes(config) });
-  if (job.fan !== undefined) return takeFanSnapshot({ fanvue, database, needs, fan: job.fan, now });
-  return takeSnapshot({
-    fanvue,
-    database,
-    needs,
-    linkedFans: new Set(links.resolved.links.map(({ fan }) => fan)),
-    now,
-    maxAgeMs: config.snapshotMaxAgeMs,
-    followersMaxAgeMs: config.followersMaxAgeMs,
-    save: !job.dryRun,
-    log,
-    progress,
-  });
-}
+// ---- Places -------------------------------------------------------------------------------------------------------
 
-/** Beside the rules: codes and personal links go to fans by their names, and offers to those who do not subscribe. */
-const asksWhoSubscribes = ({ link, upsell }: Pick<Config, "link" | "upsell">): boolean =>
-  upsell?.toSubscribers === false || (link.publicUrl !== undefined && (link.inboxCode || link.personalLinks));
-
-/** Reads again what the removals of a plan rest on, and notes what could not be read. */
-function reader(
+/**
+ * The states of the chosen places. All are read, since two names of the config may lead to the same place; one that has
+ * no ground to judge by is as good as unread.
+ */
+async function readPlaces(
   job: Job,
-  given: Omit<ConfirmGiven, "evidence" | "links" | "nowMs">,
-  unreadable: Set<string>,
-): (plan: Plan) => Promise<ConfirmGiven> {
-  return async (plan) => {
-    const needed = evidenceNeeded(plan, given);
-    const gathered = await gatherEvidence({ fanvue: job.fanvue, ...needed, now: job.now });
-    for (const sentence of gathered.unreadable) unreadable.add(sentence);
-    const links = (await loadLinks(job)).resolved;
-    return { ...given, links, evidence: gathered.evidence, nowMs: job.now() };
-  };
+  links: Links,
+  { grounds, known }: { readonly grounds: Grounds; readonly known: Memories },
+): Promise<ReadonlyMap<Place, PlaceState>> {
+  const { places, chosen, target, platform, troubles } = job;
+  const linked = new Set([...accountsOn(platform, links.resolved), ...accountsOwned(known)]);
+  const states = await target.read(places, linked, onRecordIn(known), unsettledIn(known));
+  return new Map(
+    chosen.map((place) => {
+      const unreadable = troubles.get(place.entry ?? "") ?? grounds.groundless.get(place);
+      const state = states.get(place) ?? notTold(place);
+      return [place, unreadable === undefined || "unreadable" in state ? state : { unreadable }];
+    }),
+  );
 }
+
+const notTold = ({ id }: Place): PlaceState => ({
+  unreadable: { because: `Nothing was told of ${id}.`, remedy: "Run again." },
+});
 
 /** Our clock minus the services' in ms, the one that is farthest off; undefined when none told. */
-export function clockSkewMs({ fanvue, target }: Job): number | undefined {
-  return [fanvue.clockSkewMs(), target.clockSkewMs()]
+export function clockSkewMs({ fanvue, target, holders }: Job): number | undefined {
+  return [fanvue.clockSkewMs(), target.clockSkewMs(), holders?.clockSkewMs()]
     .filter((skewMs) => skewMs !== undefined)
     .sort((a, b) => Math.abs(b) - Math.abs(a))
     .at(0);
@@ -204,7 +181,7 @@ function loadMemories(
   sql: Sql,
   { places, target, now }: Job,
   have: ReadonlyMap<Place, PlaceState>,
-): ReadonlyMap<Place, PlaceMemory> {
+): Memories {
   const arrivals = loadArrivals(sql, target.name);
   return new Map(
     places.map((place) => [
@@ -219,7 +196,7 @@ function placeIdNow(state: PlaceState | undefined): PlaceId | undefined {
 }
 
 /** Who certainly was let in: a grant without outcome may never have been given, and nobody misses it then. */
-const onRecordIn = (memories: ReadonlyMap<Place, PlaceMemory>): ReadonlyMap<Place, ReadonlySet<Account>> =>
+const onRecordIn = (memories: Memories): ReadonlyMap<Place, ReadonlySet<Account>> =>
   new Map(
     [...memories].map(([place, { grants }]) => {
       const ours = [...grants.values()].filter((grant) => isOurs(grant) && grant.settled);
@@ -227,9 +204,7 @@ const onRecordIn = (memories: ReadonlyMap<Place, PlaceMemory>): ReadonlyMap<Plac
     }),
   );
 
-const unsettledIn = (
-  memories: ReadonlyMap<Place, PlaceMemory>,
-): ReadonlyMap<Place, ReadonlyMap<Account, number>> =>
+const unsettledIn = (memories: Memories): ReadonlyMap<Place, ReadonlyMap<Account, number>> =>
   new Map(
     [...memories].map(([place, { grants }]) => {
       const open = [...grants.values()].filter((grant) => isOurs(grant) && !grant.settled);
@@ -237,7 +212,7 @@ const unsettledIn = (
     }),
   );
 
-const accountsOwned = (memories: ReadonlyMap<Place, PlaceMemory>): ReadonlySet<Account> =>
+const accountsOwned = (memories: Memories): ReadonlySet<Account> =>
   new Set([...memories.values()].flatMap(({ grants }) => [...grants.keys()]));
 
 // ---- One fan only -------------------------------------------------------------------------------------------------
@@ -268,14 +243,17 @@ function onlyGrants(plan: Plan, want: Want): Plan {
 
 /** The guard, with what the operator approves: a set that a real run stored, or the very one that a dry run showed. */
 async function release(job: Job, given: GuardGiven): Promise<Guarded> {
-  if (job.approve === undefined) return guard(given);
-  const hash = job.approve;
-  const stored = await job.database.read((sql) => loadHeld(sql, job.target.name, hash));
+  const { approve } = job;
+  if (approve.length === 0) return guard(given);
+  const stored = await job.database.read((sql) =>
+    approve.map((hash) => loadHeld(sql, job.target.name, hash)).find((held) => held !== undefined),
+  );
   if (stored !== undefined) return guard({ ...given, approved: stored });
   const { held, accepts } = guard(given);
-  if (held?.hash === hash) return guard({ ...given, approved: { held, accepts } });
-  throw new BadInputError(
-    `Nothing that waits for approval has the hash ${hash}.`,
+  if (held !== undefined && approve.includes(held.hash))
+    return guard({ ...given, approved: { held, accepts } });
+  throw new NothingHeldError(
+    `Nothing that waits for approval has the hash ${approve.join(" or ")}.`,
     `Run npm run ${job.script} -- --dry-run to see what is held now, and its hash.`,
   );
 }

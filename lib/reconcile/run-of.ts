@@ -1,15 +1,12 @@
 /** A run as its report is to tell it. */
 import type { Applied } from "../apply.ts";
-import type { FanId } from "../ids.ts";
-import type { Known } from "../facts.ts";
 import type { Run } from "../report/run.ts";
 import type { Job } from "./job.ts";
 import type { Planned } from "./make-plan.ts";
 
 /** Puts together what a run planned and what came of it; a dry run has no outcomes. */
 export function runOf(job: Job, planned: Planned, applied: Applied): Run {
-  const { snapshot, links, guarded } = planned;
-  const facts = snapshot?.facts;
+  const { grounds, links, guarded } = planned;
   return {
     script: job.script,
     target: job.target.name,
@@ -17,9 +14,8 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
     startedAtMs: planned.startedAtMs,
     endedAtMs: job.now(),
     snapshot: {
-      readAtMs: facts?.readAtMs,
-      subscribers:
-        job.fan === undefined && facts?.subscribers.known === true ? facts.subscribers.value.size : undefined,
+      readAtMs: grounds?.readAtMs,
+      subscribers: grounds?.subscribers,
       unreadable: [...planned.unreadable],
     },
     have: planned.have,
@@ -29,7 +25,7 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
     held: guarded.held,
     heldIsNew: planned.heldIsNew,
     outcomes: applied.outcomes,
-    handles: new Map([...handlesOf(facts?.followers), ...handlesOf(facts?.subscribers)]),
+    handles: grounds?.handles ?? new Map(),
     foreignGrants: planned.foreignGrants,
     warnings: [
       ...(job.target.warnings?.() ?? []),
@@ -40,12 +36,6 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
     requests: job.requests(),
     brokenOff: applied.brokenOff,
   };
-}
-
-function handlesOf(
-  rows: Known<ReadonlyMap<FanId, { readonly handle: string }>> | undefined,
-): [FanId, string][] {
-  return rows?.known === true ? [...rows.value].map(([fan, { handle }]) => [fan, handle]) : [];
 }
 
 /** A row that vanished from a book takes nothing away by itself: most often it is a slip. */

@@ -39,7 +39,7 @@ export async function planTakeBack(job: Job, id: string): Promise<Planned> {
   return {
     startedAtMs,
     links,
-    snapshot: undefined,
+    grounds: undefined,
     have,
     memories,
     confirmed: { plan, unreadableFans: new Set(), readableFans: new Set() },

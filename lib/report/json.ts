@@ -64,11 +64,13 @@ const stepJson = ({ verb, place, placeId, account, fans, because, joins }: Step)
 });
 
 function placeJson(place: Place, state: PlaceState, { plan }: Run) {
-  if ("unreadable" in state) return { place: place.id, unreadable: state.unreadable };
+  const { id, target, entry } = place;
+  const named = { place: id, target, ...(entry === undefined ? {} : { entry }) };
+  if ("unreadable" in state) return { ...named, unreadable: state.unreadable };
   const skips = plan.skips.filter((skip) => skip.place === place);
   const groups = Map.groupBy(skips, (skip) => skip.why);
   return {
-    place: place.id,
+    ...named,
     placeId: state.placeId,
     name: state.name,
     in: [...state.members.values()].filter(({ is }) => is === "in").length,

@@ -91,7 +91,11 @@ function placeSection(place: Place, state: PlaceState, run: Run): string[] {
   ];
 }
 
-const titleOf = ({ id }: Place, { name }: ReadablePlace): string => (name === id ? id : `${name} (${id})`);
+/** Of an entry of list_sync, by its name too: so it is named in the config and for --only. */
+function titleOf({ id, entry }: Place, { name }: ReadablePlace): string {
+  const title = name === id || id === entry ? name : `${name} (${id})`;
+  return entry === undefined ? title : `${entry}: ${title}`;
+}
 
 function membersOf({ members, coverage }: ReadablePlace): string {
   const standings = [...members.values()].map(({ is }) => is);
@@ -155,6 +159,7 @@ const skipWords: Record<Skip["why"], { readonly words: string; readonly reasons:
   "may enter": { words: "may enter by themselves", reasons: false },
   knocking: { words: "knocking without being entitled: let them in or decline yourself", reasons: true },
   "stranger knocking": { words: "knocking without a link", reasons: false },
+  unlinked: { words: "with the role but without a link, so they cannot be put on the list", reasons: false },
   unknown: { words: "unknown", reasons: true },
 };
 

@@ -21,7 +21,9 @@ export function needsOf(
 ): Needs {
   const rules = places.flatMap((place) => place.rules);
   const kinds = new Set(rules.map(({ kind }) => kind));
-  const lists = rules.flatMap((rule) => (rule.kind === "fanvue_list" ? [rule.list] : []));
+  const lists = rules.flatMap((rule) =>
+    rule.kind === "fanvue_list" && rule.list.type !== "named" ? [rule.list] : [],
+  );
   return {
     subscribers: beside.subscribers || kinds.has("subscription") || kinds.has("top_spender"),
     followers: kinds.has("top_spender"),

@@ -22,7 +22,8 @@ export interface StoredSnapshot {
   readonly subscribers: ReadonlyMap<FanId, Subscriber> | undefined;
   /** Followers may be older than the rest. */
   readonly followers: { readonly readAtMs: number; readonly byFan: ReadonlyMap<FanId, Follower> } | undefined;
-  readonly lists: ReadonlyMap<ListKey, ListMembers>;
+  /** "missing": Fanvue had no such list. */
+  readonly lists: ReadonlyMap<ListKey, ListMembers | "missing">;
 }
 
 /**
@@ -94,8 +95,17 @@ function saveFollower(sql: Sql, fan: FanId, { handle, displayName, isTopSpender 
   ]);
 }
 
-function saveList(sql: Sql, list: ListKey, { members, count }: ListMembers): void {
-  sql.run("INSERT INTO lists (list, member_count) VALUES (?, ?)", [list, count ?? null]);
+function saveList(sql: Sql, list: ListKey, told: ListMembers | "missing"): void {
+  if (told === "missing") {
+    sql.run("INSERT INTO lists (list, is_missing) VALUES (?, 1)", [list]);
+    return;
+  }
+  const { members, count, name } = told;
+  sql.run("INSERT INTO lists (list, name, member_count) VALUES (?, ?, ?)", [
+    list,
+    name ?? null,
+    count ?? null,
+  ]);
   for (const fan of members) sql.run("INSERT INTO list_members (list, fan) VALUES (?, ?)", [list, fan]);
 }
 
@@ -131,14 +141,23 @@ const followerIn = (row: Row): Follower => ({
   isTopSpender: flag(row, "is_top_spender"),
 });
 
-function loadLists(sql: Sql, fans: Whose): ReadonlyMap<ListKey, ListMembers> {
+function loadLists(sql: Sql, fans: Whose): StoredSnapshot["lists"] {
   return new Map(
-    sql.all("SELECT * FROM lists").map((row) => {
+    sql.all("SELECT * FROM lists").map((row): [ListKey, ListMembers | "missing"] => {
+      if (flag(row, "is_missing")) return [listKeyIn(row), "missing"];
       const all = sql.all("SELECT fan FROM list_members WHERE list = ?", [text(row, "list")]).map(fanIn);
       const members = new Set(fans === undefined ? all : all.filter((fan) => fans.includes(fan)));
       const leftOut = all.length - members.size;
       const count = optionalInteger(row, "member_count");
-      return [listKeyIn(row), { members, count: count === undefined ? undefined : count - leftOut }];
+      const name = optionalText(row, "name");
+      return [
+        listKeyIn(row),
+        {
+          ...(name === undefined ? {} : { name }),
+          members,
+          count: count === undefined ? undefined : count - leftOut,
+        },
+      ];
     }),
   );
 }
@@ -155,6 +174,14 @@ export interface NamedFan {
 /** Whoever has this handle, in any case; undefined: nobody that the snapshot holds. Subscribers before followers. */
 export const loadFanByHandle = (sql: Sql, handle: string): NamedFan | undefined =>
   namedFan(sql, "handle = ? COLLATE NOCASE", handle);
+
+/** What all fans are called that the snapshot holds. */
+export const loadHandles = (sql: Sql): ReadonlyMap<FanId, string> =>
+  new Map(
+    sql
+      .all("SELECT fan, handle FROM followers UNION ALL SELECT fan, handle FROM subscribers")
+      .map((row) => [fanIn(row), text(row, "handle")]),
+  );
 
 /** What a fan is called; undefined: the snapshot does not hold them. */
 export const loadFanName = (sql: Sql, fan: FanId): NamedFan | undefined => namedFan(sql, "fan = ?", fan);

@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Account, FanId, PlaceId, RoleId } from "../../lib/ids.ts";
 import type {
   Grant,
+  Mirror,
   Place,
   PlaceMemory,
   PlaceState,
@@ -246,7 +247,13 @@ const placeOf = (id: string, some: PlaceCase): Place => ({
   ...(some.cascade === undefined ? {} : { cascade: some.cascade }),
   ...(some.knock === undefined ? {} : { knock: some.knock }),
   ...(some.onlyOnJoin === undefined ? {} : { onlyOnJoin: some.onlyOnJoin }),
-  ...(some.mirrors === undefined ? {} : { mirrors: roleIdOf(some.mirrors) }),
+  ...(some.mirrors === undefined ? {} : { mirrors: mirrorOf(id, some.mirrors) }),
+});
+
+export const mirrorOf = (id: string, role: string): Mirror => ({
+  role: roleIdOf(role),
+  list: { type: "custom", id: must(parseListId(id), "list") },
+  makes: false,
 });
 
 const stateOf = (id: string, some: PlaceCase): PlaceState =>

@@ -46,8 +46,8 @@ export const unreadable: readonly FaultName[] = [
 
 const repeating: FaultName = { name: "repeats its cursor", make: repeatedCursor };
 const empty: FaultName = { name: "answers an empty page", make: emptyPage, isReadable: true };
-/** A list that is not among the lists cannot be read. */
-const noLists: FaultName = { ...empty, isReadable: false };
+/** A list that is not among the lists cannot be read: the places that only it decides on are left alone. */
+export const noLists: FaultName = { ...empty, isReadable: false };
 const first: FaultName = { name: "answers only the first row", make: () => onlyFirst(1), isReadable: true };
 const unfamiliar: FaultName = {
   name: "answers an unfamiliar status",

@@ -10,8 +10,16 @@ import { noLimits, startSynced, type Kind, type Peopled } from "../installation.
 import type { Generation } from "../sandbox/fanvue-pages.ts";
 import type { Fault } from "../sandbox/server.ts";
 import { loseBookBeforeScript, loseBooks, loseRows } from "./books.ts";
-import { endpointsOf, refused401, singleSubscriber, type Endpoint, type FaultName } from "./cases.ts";
+import {
+  endpointsOf,
+  noLists,
+  refused401,
+  singleSubscriber,
+  type Endpoint,
+  type FaultName,
+} from "./cases.ts";
 import { assertDiscreet, assertToldWhy, platforms, seatsOf, syncThrough, tally, trial } from "./trial.ts";
+import { breakLists } from "./lists.ts";
 import { breakWholeScripts, keepScriptWaiting } from "./whole-scripts.ts";
 
 after(() => {
@@ -77,6 +85,9 @@ describe("promise 2: nobody loses access because we failed to read", { concurren
 
   it("when an address book is renamed, emptied, cut or no book any more", loseBooks);
   it("when rows vanish from the address books", loseRows);
+  for (const generation of generations)
+    it(`when lists and roles follow each other, and Fanvue (${generation}) or Discord fails`, (test) =>
+      breakLists(test, generation));
   it("when an address book is renamed before a script", loseBookBeforeScript);
   for (const generation of generations)
     it(`when a whole script meets faults of Fanvue's ${generation} API`, (test) =>
@@ -127,6 +138,11 @@ async function failWhileReading(home: Peopled, about: Case): Promise<void> {
   faults.length = 0;
   assert.ok((fault.struck ?? 0) > 0, `${what} was never met`);
   assert.doesNotMatch(ending.text, /^Held until/m, what);
+  if (about.fault === noLists) {
+    assert.equal(ending.code, 4, `${what}\n${ending.text}`);
+    assert.match(ending.text, /could not be read\n {2}! Fanvue has no custom list/, what);
+    return;
+  }
   if (about.fault.isReadable !== true) {
     assertToldWhy(ending, what);
     return;

@@ -22,11 +22,20 @@ export const seatsOf = (home: Peopled): ReadonlySet<string> =>
   );
 
 /** Counts a trial, and fails it when somebody lost an access that they had before. */
-export async function trial<T>(home: Peopled, what: string, run: () => Promise<T>): Promise<T> {
-  const before = seatsOf(home);
-  assert.ok(before.size >= 2 * kinds.length, "there is somebody in every place who could lose it");
+export function trial<T>(home: Peopled, what: string, run: () => Promise<T>): Promise<T> {
+  assert.ok(seatsOf(home).size >= 2 * kinds.length, "there is somebody in every place who could lose it");
+  return watch(() => seatsOf(home), what, run);
+}
+
+/** The same over any accesses. */
+export async function watch<T>(
+  seats: () => ReadonlySet<string>,
+  what: string,
+  run: () => Promise<T>,
+): Promise<T> {
+  const before = seats();
   const result = await run();
-  const now = seatsOf(home);
+  const now = seats();
   const lost = [...before].filter((seat) => !now.has(seat));
   tally.tried += 1;
   if (lost.length > 0) tally.removed += 1;

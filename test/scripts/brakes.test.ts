@@ -158,7 +158,7 @@ describe("promise 5: brakes", { concurrency: 2 }, () => {
     home.lapse("top_spender", home.cast.top_spender);
     const { code, stdout } = await home.sync("discord");
     assert.equal(code, 3, stdout);
-    assert.match(stdout, /custom:.*: 0 now, 2 when last accepted/);
+    assert.match(stdout, /The list "The inner room": 0 now, 2 when last accepted/);
     assert.deepEqual(
       [home.holders("custom"), home.holders("top_spender")],
       [
