@@ -18,6 +18,7 @@ const floors = [
     "check-online",
     "commands",
     "upsell",
+    "notices",
     "discord-logins",
   ],
   ["cli", "sync", "sync-parts", "open-source"],

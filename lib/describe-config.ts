@@ -1,6 +1,13 @@
 /** What was understood of a config, in plain words or as a document; never a secret. */
 import type { AddressBooks } from "./config/address-book.ts";
-import type { Config, DiscordConfig, ListSync, MatrixConfig, UpsellConfig } from "./config/shape.ts";
+import type {
+  Config,
+  DiscordConfig,
+  ListSync,
+  MatrixConfig,
+  NotifyConfig,
+  UpsellConfig,
+} from "./config/shape.ts";
 import { inviteUrl } from "./discord/invite-url.ts";
 import { listInWords, type OnExpiry, type Place } from "./model.ts";
 import { describeRule } from "./rules.ts";
@@ -9,10 +16,11 @@ import { describeRule } from "./rules.ts";
 export function describeConfig(config: Config, books: AddressBooks): string {
   const sections = [
     fanvueLines(config),
-    config.discord === undefined ? [] : discordLines(config.discord),
+    config.discord === undefined ? [] : discordLines(config.discord, config),
     config.matrix === undefined ? [] : matrixLines(config.matrix),
     titled("Lists", config.listSync.map(listLine)),
     config.upsell === undefined ? [] : titled("Upsell", upsellLines(config.upsell)),
+    titled("Notices to you", noticeLines(config.notify)),
     titled("Address books", books.books.map(bookLine)),
     titled("Care", careLines(config)),
     titled("Warnings", [...config.warnings, ...books.warnings]),
@@ -29,7 +37,7 @@ export function describeConfigJson(config: Config, books: AddressBooks): Readonl
   return {
     config: config.path,
     fanvue: { clientId: config.fanvue.clientId, redirectUri: config.fanvue.redirectUri },
-    discord: config.discord === undefined ? null : discordJson(config.discord),
+    discord: config.discord === undefined ? null : discordJson(config.discord, config),
     matrix:
       config.matrix === undefined
         ? null
@@ -45,6 +53,7 @@ export function describeConfigJson(config: Config, books: AddressBooks): Readonl
       links: links.length,
       problem: problem ?? null,
     })),
+    notify: config.notify,
     protected: [...config.protectedAccounts],
     limits: config.limits,
     warnings: [...config.warnings, ...books.warnings],
@@ -67,9 +76,9 @@ function fanvueLines({ fanvue, discord, matrix }: Config): readonly string[] {
   ];
 }
 
-function discordLines(discord: DiscordConfig): readonly string[] {
+function discordLines(discord: DiscordConfig, { notify }: Pick<Config, "notify">): readonly string[] {
   const { guildId, places, protectBoosters } = discord;
-  const url = inviteUrl(discord);
+  const url = inviteUrl({ ...discord, posts: notify.discordChannelId !== undefined });
   return titled(`Discord server ${guildId}`, [
     ...placeLines(places, "No roles."),
     `Auto-join: ${autoJoinText(discord)}`,
@@ -78,11 +87,11 @@ function discordLines(discord: DiscordConfig): readonly string[] {
   ]);
 }
 
-const discordJson = (discord: DiscordConfig) => ({
+const discordJson = (discord: DiscordConfig, { notify }: Pick<Config, "notify">) => ({
   guildId: discord.guildId,
   autoJoin: { ...discord.autoJoin, inWords: autoJoinText(discord) },
   protectBoosters: discord.protectBoosters,
-  inviteUrl: inviteUrl(discord) ?? null,
+  inviteUrl: inviteUrl({ ...discord, posts: notify.discordChannelId !== undefined }) ?? null,
 });
 
 function autoJoinText({ autoJoin, oauth, places }: DiscordConfig): string {
@@ -168,6 +177,13 @@ function upsellLines({
   return [
     `The offer goes to ${occasions.join(" and ")}, once each${whom}`,
     `At most ${maxPerHour} an hour and ${maxPerDay} a day; the others wait`,
+  ];
+}
+
+function noticeLines({ discordChannelId, matrixRoom }: NotifyConfig): readonly string[] {
+  return [
+    ...(discordChannelId === undefined ? [] : [`in the Discord channel ${discordChannelId}`]),
+    ...(matrixRoom === undefined ? [] : [`in the Matrix room ${matrixRoom}`]),
   ];
 }
 

@@ -44,18 +44,28 @@ export class NothingHeldError extends BadInputError {
 
 /** Fanvue, or another source of entitlements, could not be read; nothing was removed because of it. */
 export class SourceError extends OperatorError {
-  override readonly name = "SourceError";
+  override readonly name: string = "SourceError";
   constructor(message: string, remedy: string, cause?: unknown) {
     super(message, remedy, exitCodes.sourceUnreadable, cause);
   }
 }
 
+/** Fanvue will not let us in before a person has connected the account again. */
+export class AccessError extends SourceError {
+  override readonly name: string = "AccessError";
+}
+
 /** A platform (Discord, the homeserver) refuses us or cannot be reached as a whole. */
 export class PlatformError extends OperatorError {
-  override readonly name = "PlatformError";
+  override readonly name: string = "PlatformError";
   constructor(message: string, remedy: string, cause?: unknown) {
     super(message, remedy, exitCodes.stepFailed, cause);
   }
+}
+
+/** A platform gives no usable answer at all, which most often ends by itself. */
+export class PlatformOutage extends PlatformError {
+  override readonly name = "PlatformOutage";
 }
 
 /** Another run holds a lock longer than we wait. */

@@ -82,7 +82,11 @@ const toIds = (ids: Readonly<Record<string, string>>): Ids =>
 
 function onlyKnownBefore(entries: readonly ListSync[], before: Ids, why: string): Found {
   const unknown = entries.filter(({ list }) => !before.has(list.id));
-  const trouble = { because: `${why}.`, remedy: "Nothing was changed there; the next run tries again." };
+  const trouble: Reason = {
+    because: `${why}.`,
+    remedy: "Nothing was changed there; the next run tries again.",
+    isPassing: true,
+  };
   return { ids: before, troubles: new Map(unknown.map(({ name }) => [name, trouble])) };
 }
 

@@ -140,6 +140,8 @@ export const isIn = (standing: Standing | undefined): boolean =>
 export interface Reason {
   readonly because: string;
   readonly remedy: string;
+  /** Of a service's own trouble, which most often ends without anybody's doing. */
+  readonly isPassing?: true;
 }
 
 /**

@@ -18,7 +18,11 @@ import type { Place } from "./model.ts";
 import type { RoleHolders, Target } from "./target.ts";
 import { nearest } from "./nearest.ts";
 import { openSource } from "./open-source.ts";
-import type { Job } from "./reconcile/job.ts";
+import { isPartial, type Job } from "./reconcile/job.ts";
+import type { Seen } from "./notices/judge.ts";
+import { seenOfFanvue } from "./notices/of-fanvue.ts";
+import { tellOwner } from "./notices/tell-owner.ts";
+import { troubleOfError, troublesOfRun } from "./notices/troubles.ts";
 import { reconcile } from "./reconcile/reconcile.ts";
 import { reportJson } from "./report/json.ts";
 import { mergeRuns } from "./report/merge.ts";
@@ -79,7 +83,7 @@ type Options = Context<typeof syncOptions>["options"];
 /** Runs one sync from its options to its report. Throws OperatorErrors for what stops it before its first step. */
 export async function sync(context: Context<typeof syncOptions>, script: SyncScript): Promise<ExitCode> {
   const { options, config, log, print } = context;
-  const own = script.parts.flatMap(({ places }) => places(config)).filter(script.looksAfter ?? (() => true));
+  const own = script.parts.flatMap(({ places }) => places(config)).filter((place) => isOwn(place, script));
   if (own.length === 0 && options["take-back"] === undefined)
     return nothingToDo(context, script.target, `The config names no places for ${script.script}`);
   const isChosen = choosePlaces(own, options.only);
@@ -87,14 +91,19 @@ export async function sync(context: Context<typeof syncOptions>, script: SyncScr
   refuseMixture(options);
 
   const fanvue = await openSource(context, script.database, { remember: !options["dry-run"] });
-  const { runs, failures } = await runParts(context, { script, isChosen, fan, fanvue });
+  const ended = await runParts(context, { script, isChosen, fan, fanvue });
+  const { runs, failures } = ended;
   for (const warning of config.warnings) log.warn(warning);
+  if (runs.length > 0) {
+    const run = mergeRuns(script.target, runs);
+    print(options.json ? reportJson(run) : reportText(run));
+  }
+  if (looksAtAll(options) && !context.signal.aborted)
+    await tellOwner(seenIn(ended, { fanvue, context }), { ...script, ...context, now: Date.now });
   const [first] = failures;
-  if (runs.length === 0 && first !== undefined) throw first;
-  const run = mergeRuns(script.target, runs);
-  print(options.json ? reportJson(run) : reportText(run));
-  for (const { message, remedy } of failures) log.error(`${message} ${remedy}`);
-  return worstOf([exitCodeFor(run), ...failures.map(({ exitCode }) => exitCode)]);
+  if (runs.length === 0 && first !== undefined) throw first.error;
+  for (const { error } of failures) log.error(`${error.message} ${error.remedy}`);
+  return worstOf([...runs.map(exitCodeFor), ...failures.map(({ error }) => error.exitCode)]);
 }
 
 /** From the best to the worst. */
@@ -111,6 +120,28 @@ const byGravity: readonly ExitCode[] = [
 const worstOf = (codes: readonly ExitCode[]): ExitCode =>
   codes.reduce((worst, code) => (byGravity.indexOf(code) > byGravity.indexOf(worst) ? code : worst));
 
+// ---- Notices ----------------------------------------------------------------------------------------------------
+
+/** A run that writes, and that the operator did not narrow down. */
+const looksAtAll = (options: Options): boolean =>
+  !options["dry-run"] &&
+  options.only.length === 0 &&
+  options.fan === undefined &&
+  options["take-back"] === undefined;
+
+function seenIn(
+  { runs, whole, failures }: Ended,
+  { fanvue, context }: { readonly fanvue: Fanvue; readonly context: Context<typeof syncOptions> },
+): Seen {
+  const troubles = failures.flatMap(({ target, error }) => troubleOfError(error, target) ?? []);
+  const ofFanvue = seenOfFanvue(context, fanvue);
+  const isShut = troubles.some(({ scope }) => scope === "fanvue");
+  return {
+    troubles: [...runs.flatMap(troublesOfRun), ...troubles, ...ofFanvue.troubles],
+    whole: new Set([...whole, ...(isShut ? [] : ofFanvue.whole)]),
+  };
+}
+
 // ---- Parts ------------------------------------------------------------------------------------------------------
 
 interface Chosen {
@@ -122,37 +153,53 @@ interface Chosen {
 
 interface Ended {
   readonly runs: readonly Run[];
-  /** Why parts were stopped before their first step. */
-  readonly failures: readonly OperatorError[];
+  /** The targets of which all places were looked at. */
+  readonly whole: ReadonlySet<TargetName>;
+  /** What stopped parts before their first step. */
+  readonly failures: readonly { readonly target: TargetName; readonly error: OperatorError }[];
 }
 
 /** One part after the other. A platform in trouble does not keep the next from its turn; what concerns all of them does. */
 async function runParts(context: Context<typeof syncOptions>, chosen: Chosen): Promise<Ended> {
-  const { script, isChosen, fanvue } = chosen;
-  const { options, config, signal } = context;
-  const located = await locateLists(config, {
-    fanvue,
-    database: script.database,
-    save: !options["dry-run"] && chosen.fan === undefined,
-    maxAgeMs: config.snapshotMaxAgeMs,
-    now: Date.now,
-  });
+  const { script, isChosen } = chosen;
+  const { options, signal } = context;
+  const located = await locate(context, chosen).catch(asOperatorError);
+  if (located instanceof OperatorError)
+    return { runs: [], whole: new Set(), failures: [{ target: script.target, error: located }] };
   const runs: Run[] = [];
-  const failures: OperatorError[] = [];
+  const whole = new Set<TargetName>();
+  const failures: { target: TargetName; error: OperatorError }[] = [];
   for (const part of script.parts) {
+    const { target } = part;
     const places = part.places(located.config).filter((place) => isOwn(place, script) && isChosen(place));
     if (!isAsked(part, places, script, options)) continue;
     try {
       const job = await jobFor(context, { ...chosen, part, places, located });
       runs.push(await reconcile(job));
-    } catch (error) {
-      if (!(error instanceof OperatorError)) throw error;
-      failures.push(error);
+      if (!isPartial(job)) whole.add(target);
+    } catch (thrown) {
+      const error = asOperatorError(thrown);
+      failures.push({ target, error });
       if (signal.aborted || concernsAll(error)) break;
     }
   }
   const isElsewhere = (error: OperatorError) => error instanceof NothingHeldError && runs.length > 0;
-  return { runs, failures: failures.filter((error) => !isElsewhere(error)) };
+  return { runs, whole, failures: failures.filter(({ error }) => !isElsewhere(error)) };
+}
+
+const locate = ({ config, options }: Context<typeof syncOptions>, { script, fanvue, fan }: Chosen) =>
+  locateLists(config, {
+    fanvue,
+    database: script.database,
+    save: !options["dry-run"] && fan === undefined,
+    maxAgeMs: config.snapshotMaxAgeMs,
+    now: Date.now,
+  });
+
+/** A bug is no end of a part: it ends the script. */
+function asOperatorError(thrown: unknown): OperatorError {
+  if (thrown instanceof OperatorError) return thrown;
+  throw thrown;
 }
 
 const isOwn = (place: Place, { looksAfter }: SyncScript): boolean => looksAfter?.(place) ?? true;

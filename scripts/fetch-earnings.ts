@@ -11,6 +11,7 @@
 import { command } from "../lib/cli.ts";
 import { openDatabase } from "../lib/db.ts";
 import { exitCodes, SourceError } from "../lib/errors.ts";
+import { tellingOfFanvue } from "../lib/notices/of-fanvue.ts";
 import { openSource } from "../lib/open-source.ts";
 import { updateLedger } from "../lib/snapshot.ts";
 
@@ -22,7 +23,8 @@ await command({
     const { dataDir, options, print, progress } = context;
     const database = openDatabase(dataDir);
     const fanvue = await openSource(context, database, { remember: true });
-    const ledger = await updateLedger({ fanvue, database, now: Date.now, save: true, progress });
+    const read = () => updateLedger({ fanvue, database, now: Date.now, save: true, progress });
+    const ledger = await tellingOfFanvue(read, { ...context, fanvue, database, now: Date.now });
     if (!ledger.known) {
       throw new SourceError(
         `The ledger of earnings could not be read to its end: ${ledger.why}.`,

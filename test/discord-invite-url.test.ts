@@ -20,7 +20,10 @@ const role: Place = {
   adopt: true,
 };
 
-const config = (given: Partial<DiscordConfig> = {}): DiscordConfig => ({
+const config = (
+  given: Partial<DiscordConfig> & { readonly posts?: boolean } = {},
+): DiscordConfig & { readonly posts: boolean } => ({
+  posts: false,
   token,
   guildId,
   apiUrl: "https://discord.com/api",
@@ -53,6 +56,12 @@ describe("the invite address", () => {
 
   it("asks for no permission that the config does not use", () => {
     assert.deepEqual(permissionsIn(inviteUrl(config())), ["ViewAuditLog", "ManageRoles"]);
+    assert.deepEqual(permissionsIn(inviteUrl(config({ posts: true }))), [
+      "ViewAuditLog",
+      "ViewChannel",
+      "SendMessages",
+      "ManageRoles",
+    ]);
     assert.deepEqual(permissionsIn(inviteUrl(config({ places: [role, { ...role, onExpiry: "evict" }] }))), [
       "KickMembers",
       "ViewAuditLog",

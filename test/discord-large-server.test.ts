@@ -56,6 +56,7 @@ function discordInMemory(): DiscordRest & { readonly sent: string[] } {
       sent.push(route);
       return Promise.resolve({ is: "answer", status: 200, body: answer(route, query) });
     },
+    post: () => Promise.reject(new Error("nothing is posted here")),
     put: refuse,
     delete: refuse,
     requests: () => sent.length,

@@ -84,7 +84,7 @@ export function configWith(link: Partial<LinkConfig> = {}): Config {
     unknownAfterDays: 7,
     schedule: new Map(),
     link: { ...linkConfig, ...link },
-    notify: undefined,
+    notify: { discordChannelId: undefined, matrixRoom: undefined },
     trustProxy: false,
     warnings: [],
   };

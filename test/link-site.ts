@@ -137,7 +137,7 @@ function configOf({ publicUrl, trustProxy = false, color }: SiteOptions): Config
       inboxCode: true,
       personalLinks: true,
     },
-    notify: undefined,
+    notify: { discordChannelId: undefined, matrixRoom: undefined },
     trustProxy,
     warnings: [],
   };

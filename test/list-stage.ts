@@ -11,14 +11,14 @@ export interface ListStage {
   /** The list that is filled from the role "spending". */
   readonly crew: SandboxList;
   readonly crewRole: string;
-  person(name: string): Person;
+  readonly person: (name: string) => Person;
   /** Gives or takes the role of the crew, as the team does by hand. */
-  giveRole(...people: readonly Person[]): void;
-  takeRole(...people: readonly Person[]): void;
+  readonly giveRole: (...people: readonly Person[]) => void;
+  readonly takeRole: (...people: readonly Person[]) => void;
   /** Names of who is on a list; sorted. */
-  onList(list: SandboxList): readonly string[];
+  readonly onList: (list: SandboxList) => readonly string[];
   /** Syncs the lists; gives the report. Fails where it does not end with that code. */
-  sync(code?: number, ...args: readonly string[]): Promise<string>;
+  readonly sync: (code?: number, ...args: readonly string[]) => Promise<string>;
 }
 
 interface StageOptions {

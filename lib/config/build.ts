@@ -69,7 +69,7 @@ export function build(value: unknown, findings: Findings): Omit<Config, "path" |
     unknownAfterDays: read("unknown_after_days", sections.unknownAfterDays) ?? 7,
     schedule: read("schedule", sections.scheduleSection) ?? sections.scheduleSection.parse({}),
     link: readLink(read, discord, findings),
-    notify: read("notify", sections.notifySection),
+    notify: read("notify", sections.notifySection) ?? { discordChannelId: undefined, matrixRoom: undefined },
     trustProxy: read("trust_proxy", sections.trustProxy) ?? false,
   };
   if (fanvue === undefined) return undefined;

@@ -5,7 +5,6 @@ import type { Raw } from "./values.ts";
 /** At the top of the file, each with what is to be said of it. */
 const deafKeys: Readonly<Record<string, string>> = {
   schedule: "has no effect yet but in /membership, which tells by it when the next sync is due.",
-  notify: "has no effect yet.",
 };
 
 export function warnOfDeafKeys(raw: Raw, findings: Findings): void {

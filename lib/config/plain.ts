@@ -6,7 +6,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 const reference = /\$\{([A-Za-z_]\w*)\}/g;
 /** Values behind such keys are never repeated anywhere. */
-const isSecret = (path: Path): boolean => /token|secret|webhook/i.test(String(path.at(-1)));
+const isSecret = (path: Path): boolean => /token|secret/i.test(String(path.at(-1)));
 /** Shorter ones would blacken half a sentence. */
 const shortestSecret = 4;
 

@@ -224,11 +224,9 @@ export const linkSection = section({
 export const notifySection = section({
   discord_channel_id: snowflake.optional(),
   matrix_room: room.optional(),
-  webhook_url: exactWebAddress.optional(),
 }).transform((written): NotifyConfig => ({
   discordChannelId: written.discord_channel_id,
   matrixRoom: written.matrix_room,
-  webhookUrl: written.webhook_url,
 }));
 
 /** Keys at the top of the file that hold one value. */

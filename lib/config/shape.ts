@@ -79,12 +79,10 @@ export interface LinkConfig {
   readonly personalLinks: boolean;
 }
 
-/** Where the operator hears of held removals and failures. */
+/** Where the owner hears of what needs them; both undefined: nowhere. */
 export interface NotifyConfig {
   readonly discordChannelId: string | undefined;
   readonly matrixRoom: RoomId | RoomAlias | undefined;
-  /** A secret: whoever knows it may post there. */
-  readonly webhookUrl: string | undefined;
 }
 
 /** What the daemon can run by the clock. */
@@ -108,7 +106,7 @@ export interface Config {
   /** Cron expressions by script; a script that is missing is not run. */
   readonly schedule: ReadonlyMap<ScheduledScript, string>;
   readonly link: LinkConfig;
-  readonly notify: NotifyConfig | undefined;
+  readonly notify: NotifyConfig;
   /** The link page stands behind a proxy whose X-Forwarded-… headers are to be believed. */
   readonly trustProxy: boolean;
   /** What is odd but usable, as whole sentences with file, line and key. */

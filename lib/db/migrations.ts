@@ -369,6 +369,14 @@ const listsAndNotices = `
 ALTER TABLE lists ADD COLUMN name TEXT;
 -- Asked for, and Fanvue has no such list.
 ALTER TABLE lists ADD COLUMN is_missing INTEGER NOT NULL DEFAULT 0 CHECK (is_missing IN (0, 1));
+
+-- What needs the owner, while it lasts. scope: whose runs can tell that it is over. told_at_ms NULL: not told yet.
+CREATE TABLE notices (
+  key TEXT PRIMARY KEY,
+  scope TEXT NOT NULL,
+  since_ms INTEGER NOT NULL,
+  told_at_ms INTEGER
+) STRICT, WITHOUT ROWID;
 `;
 
 /** Step n brings a database from user_version n to n + 1. */

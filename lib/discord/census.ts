@@ -92,6 +92,7 @@ function countDoubts({ guild, roles }: CensusRequest, members: Members, counts: 
     doubts.set(role, {
       because: `Discord counts ${counted} holders of the role "${nameOf(role, guild)}" but listed ${listed}.`,
       remedy: "Nothing was changed there; the next run reads it again.",
+      isPassing: true,
     });
   }
   return doubts;
@@ -159,6 +160,7 @@ function doubtOf(
       `Discord's list shows none of the ${onRecord} who hold the role "${nameOf(role, guild)}" on record, ` +
       `and a look at ${sample.length} of them did not bear that out.`,
     remedy: "Nothing was changed there; the next run reads it again.",
+    isPassing: true,
   };
 }
 

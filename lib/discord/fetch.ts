@@ -60,7 +60,11 @@ const refusals: ReadonlyMap<number, (what: string) => Reason> = new Map<number, 
   ],
   [
     resourceOverloaded,
-    (what) => ({ because: `Discord is overloaded and did not show ${what}.`, remedy: again }),
+    (what) => ({
+      because: `Discord is overloaded and did not show ${what}.`,
+      remedy: again,
+      isPassing: true,
+    }),
   ],
 ]);
 
@@ -70,9 +74,17 @@ export function reasonOf(misread: Misread, what: string): Reason {
     case "odd":
       return { because: `${misread.because}.`, remedy: "Update fanvue-sync, or report this." };
     case "unanswered":
-      return { because: `Discord did not show ${what} because ${misread.because}.`, remedy: again };
+      return {
+        because: `Discord did not show ${what} because ${misread.because}.`,
+        remedy: again,
+        isPassing: true,
+      };
     case "stopped":
-      return { because: `Discord was not asked for ${what}: the run was stopped.`, remedy: again };
+      return {
+        because: `Discord was not asked for ${what}: the run was stopped.`,
+        remedy: again,
+        isPassing: true,
+      };
     case "refused":
       return (
         refusals.get(misread.code)?.(what) ?? {

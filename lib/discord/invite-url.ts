@@ -2,7 +2,10 @@
 import { OAuth2Scopes, PermissionFlagsBits } from "discord-api-types/v10";
 import type { DiscordConfig } from "../config/shape.ts";
 
-type Needing = Pick<DiscordConfig, "guildId" | "token" | "oauth" | "places" | "autoJoin">;
+interface Needing extends Pick<DiscordConfig, "guildId" | "token" | "oauth" | "places" | "autoJoin"> {
+  /** Notices to the owner go to a channel of the server. */
+  readonly posts: boolean;
+}
 
 /**
  * The address to open; undefined where the config does not tell which application is meant.
@@ -21,12 +24,21 @@ export function inviteUrl(config: Needing): string | undefined {
 }
 
 /** What the bot must be allowed: to see who took a role away by hand always, the rest where the config uses it. */
-export function permissionsFor({ places, autoJoin }: Pick<Needing, "places" | "autoJoin">): bigint {
-  const { ManageRoles, ViewAuditLog, KickMembers, CreateInstantInvite } = PermissionFlagsBits;
-  const kicks = places.some(({ onExpiry }) => onExpiry === "evict");
-  return (
-    ManageRoles | ViewAuditLog | (kicks ? KickMembers : 0n) | (autoJoin.enabled ? CreateInstantInvite : 0n)
-  );
+export function permissionsFor({
+  places,
+  autoJoin,
+  posts,
+}: Pick<Needing, "places" | "autoJoin" | "posts">): bigint {
+  const { ManageRoles, ViewAuditLog, KickMembers, CreateInstantInvite, ViewChannel, SendMessages } =
+    PermissionFlagsBits;
+  const needed = [
+    ManageRoles,
+    ViewAuditLog,
+    ...(places.some(({ onExpiry }) => onExpiry === "evict") ? [KickMembers] : []),
+    ...(autoJoin.enabled ? [CreateInstantInvite] : []),
+    ...(posts ? [ViewChannel, SendMessages] : []),
+  ];
+  return needed.reduce((all, each) => all | each, 0n);
 }
 
 const snowflake = /^[1-9]\d{14,19}$/;

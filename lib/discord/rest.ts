@@ -35,6 +35,7 @@ export interface DiscordRest {
   /** `reason` goes to the server's audit log, which moderators read. */
   put(route: RouteLike, reason: string, body?: unknown): Promise<Answer>;
   delete(route: RouteLike, reason: string): Promise<Answer>;
+  post(route: RouteLike, body: unknown): Promise<Answer>;
   /** Requests sent so far, repeats included. */
   requests(): number;
   /** Our clock minus Discord's, in ms. */
@@ -88,6 +89,7 @@ export function openRest({ apiUrl, token, ...options }: RestOptions): DiscordRes
     get: (route, query = {}) => send(RequestMethod.Get, route, { query: new URLSearchParams(query) }),
     put: (route, reason, body) => send(RequestMethod.Put, route, { reason, body }),
     delete: (route, reason) => send(RequestMethod.Delete, route, { reason }),
+    post: (route, body) => send(RequestMethod.Post, route, { body }),
     requests: transport.requests,
     clockSkewMs: transport.clockSkewMs,
   };

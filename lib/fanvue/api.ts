@@ -3,7 +3,7 @@
  * /users/me, which tells the API's generation and whose account the token is for.
  */
 import type { FanvueConfig } from "../config/shape.ts";
-import { SourceError } from "../errors.ts";
+import { AccessError, SourceError } from "../errors.ts";
 import { type Http, type HttpAnswer, HttpFault, serverTimeMs, withRetries } from "../http.ts";
 import type { Log } from "../log.ts";
 import { scrub } from "../scrub.ts";
@@ -162,8 +162,10 @@ async function probe(line: Line): Promise<Found> {
 
 function readMe(answer: Answered, prefix: Prefix): FanvueUser {
   if (!answer.ok) {
-    const remedy = answer.status === 403 ? authorizeRemedy : "Run this again in a while.";
-    throw new SourceError(`Fanvue cannot be read: ${answer.why}.`, remedy);
+    const because = `Fanvue cannot be read: ${answer.why}.`;
+    throw answer.status === 403
+      ? new AccessError(because, authorizeRemedy)
+      : new SourceError(because, "Run this again in a while.");
   }
   const me = readShape(userShape, answer.body, `GET ${prefix}/users/me`);
   if (me.known) return me.value;
@@ -232,7 +234,7 @@ function openLine(apiUrl: string, deps: ApiDeps): Line {
     if (first.status !== 401) return first;
     const second = await send(call, await tokens.renew(token));
     if (second.status !== 401) return second;
-    throw new SourceError("Fanvue refuses the stored authorization, also when renewed.", authorizeRemedy);
+    throw new AccessError("Fanvue refuses the stored authorization, also when renewed.", authorizeRemedy);
   }
 
   return {

@@ -1,6 +1,6 @@
 /** Custom lists on Fanvue as places, and fans as their members. */
 import { parseFanId, type Account, type FanId, type ListId, type PlaceId } from "../ids.ts";
-import type { ReadList } from "../facts.ts";
+import { isMissing, type ReadList } from "../facts.ts";
 import {
   listInWords,
   listKey,
@@ -59,7 +59,7 @@ interface About {
 
 function stateOf({ place, list, read, onRecord }: About): PlaceState {
   if (list.type === "named") return notFound(place, list);
-  if (read?.known !== true) return { unreadable: notRead(read?.why ?? "it was not asked for") };
+  if (read?.known !== true) return { unreadable: notRead(read) };
   const { members, count, name } = read.value;
   const standings = new Map<Account, Standing>([...members].map((fan) => [fan, { is: "in" }]));
   const isWhole = count === undefined || count === members.size;
@@ -79,15 +79,24 @@ function stateOf({ place, list, read, onRecord }: About): PlaceState {
   };
 }
 
-const notRead = (why: string): Reason => ({
-  because: `${why}.`,
-  remedy: "Nothing was changed there; the next run tries again.",
-});
+const notRead = (read: Exclude<ReadList, { known: true }> | undefined): Reason =>
+  read !== undefined && isMissing(read)
+    ? { because: `${read.why}.`, remedy: "Put the uuid of an existing list into the config." }
+    : {
+        because: `${read?.why ?? "The list was not asked for"}.`,
+        remedy: "Nothing was changed there; the next run tries again.",
+        isPassing: true,
+      };
 
 /** A list that is yet to be made is empty; a run that writes makes it before it reads. */
 function notFound({ mirrors }: Place, list: NamedList): PlaceState {
   if (mirrors?.makes !== true)
-    return { unreadable: notRead(`The ${listInWords(list)} was not found on Fanvue`) };
+    return {
+      unreadable: {
+        because: `The ${listInWords(list)} was not found on Fanvue.`,
+        remedy: "Correct its name in the config.",
+      },
+    };
   return {
     placeId: `to be made: ${list.id}` as PlaceId,
     name: list.id,

@@ -15,7 +15,7 @@ import {
   ResponseBodyError,
 } from "oauth4webapi";
 import type { FanvueConfig } from "../config/shape.ts";
-import { BadInputError, SourceError } from "../errors.ts";
+import { AccessError, BadInputError, SourceError } from "../errors.ts";
 import { type Http, HttpFault } from "../http.ts";
 import {
   type AuthorizationAttempt,
@@ -102,7 +102,7 @@ export async function refreshGrant(
 }
 
 /** The code or refresh token is of no use: used up, too old, taken back, or none of Fanvue's. */
-export class GrantEndedError extends SourceError {}
+export class GrantEndedError extends AccessError {}
 
 export const authorizeRemedy = "Run `npm run authorize` to connect the Fanvue account again.";
 

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import writeFileAtomic from "write-file-atomic";
 import { z } from "zod";
-import { BadInputError, BusyError, SourceError } from "../errors.ts";
+import { AccessError, BadInputError, BusyError, SourceError } from "../errors.ts";
 import { type Http, HttpFault } from "../http.ts";
 import { lockPath, withLock } from "../lock.ts";
 import type { Log } from "../log.ts";
@@ -204,7 +204,7 @@ const withCreator = (stored: StoredToken, known: StoredToken | undefined): Store
 function takeOver({ oldTokenPath, log }: TokenDeps): StoredToken {
   const old = oldTokenPath === undefined ? undefined : loadOldToken(oldTokenPath);
   if (old === undefined) {
-    throw new SourceError(
+    throw new AccessError(
       "No Fanvue account is connected yet.",
       "Run `npm run authorize` to connect the creator's account.",
     );
@@ -232,7 +232,7 @@ const refreshPatienceMs = 25_000;
 
 async function refresh(config: OAuthConfig, token: StoredToken, deps: TokenDeps): Promise<StoredToken> {
   if (token.refreshToken === undefined) {
-    throw new SourceError("The Fanvue authorization has ended and cannot be renewed.", authorizeRemedy);
+    throw new AccessError("The Fanvue authorization has ended and cannot be renewed.", authorizeRemedy);
   }
   const startedAtMs = Date.now();
   for (let tryNumber = 1; ; tryNumber += 1) {

@@ -101,6 +101,7 @@ async function locate(homeserver: Homeserver, place: Place): Promise<RoomId | Re
 const notRead = (room: string, trouble: Trouble): Reason => ({
   because: `The room ${room} could not be read. ${trouble.sentence}`,
   remedy: "Nothing was changed there; the next run tries again.",
+  ...(trouble.kind === "refused" ? {} : { isPassing: true }),
 });
 
 /** Two sets of rules for one room would let in by one and remove by the other. */

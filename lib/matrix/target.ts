@@ -1,6 +1,6 @@
 /** Rooms and spaces of a Matrix homeserver as places, and their members. */
 import type { MatrixConfig } from "../config/shape.ts";
-import { PlatformError } from "../errors.ts";
+import { PlatformError, PlatformOutage } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { parseRoomId, type RoomId } from "../ids.ts";
 import type { Step } from "../model.ts";
@@ -70,7 +70,8 @@ export function openMatrix(config: MatrixConfig, deps: MatrixDeps): Target {
 async function checkAccount(homeserver: Homeserver, config: MatrixConfig): Promise<void> {
   const answer = await homeserver.fetchUserId();
   if (!answer.ok) {
-    throw new PlatformError(
+    const Unusable = answer.trouble.kind === "refused" ? PlatformError : PlatformOutage;
+    throw new Unusable(
       `${config.homeserver} does not work as a Matrix homeserver. ${answer.trouble.sentence}`,
       'Try again; if it stays so, check "homeserver" in the config: it is the address that https://YOUR-DOMAIN/.well-known/matrix/client names.',
     );

@@ -181,6 +181,8 @@ export function eventFor(world: DiscordWorld, happened: WorldEvent): Told | unde
     case "entitlement deleted":
       return entitlementTold(world, happened.entitlement, GatewayDispatchEvents.EntitlementDelete);
     case "message written":
+      // What is written in channels of the server, nobody here listens for.
+      if (world.channels.has(happened.message.channelId)) return undefined;
       return {
         event: {
           t: GatewayDispatchEvents.MessageCreate,

@@ -1,4 +1,4 @@
-/** Direct messages between the bot and users. */
+/** Messages of the bot: direct ones, and in channels of the server. */
 import { type APIDMChannel, type APIMessage, MessageType } from "discord-api-types/v10";
 import { type ApiUser, apiUser, iso, type Plain } from "./discord-bodies.ts";
 import {
@@ -7,6 +7,7 @@ import {
   invalidForm,
   invalidRecipient,
   messagesTooFast,
+  missingPermissions,
   noServerInCommon,
   unknownChannel,
 } from "./discord-errors.ts";
@@ -15,6 +16,7 @@ import {
   type DirectChannel,
   type DiscordWorld,
   nextId,
+  type SandboxChannel,
   type SandboxMessage,
   type SandboxUser,
   tell,
@@ -91,19 +93,27 @@ const longestContent = 2000;
 
 /** https://discord.com/developers/docs/resources/message#create-message */
 function write({ world, ids, request }: Call): Reply {
-  const channel = world.directChannels.get(ids.channel_id);
+  const channel = channelNamed(world, ids.channel_id);
   if (channel === undefined) return unknownChannel;
   const { content, enforce_nonce: isOnce, ...body } = objectOf(request.json);
   if (typeof content !== "string" || content.trim() === "") return emptyMessage;
   if (content.length > longestContent)
     return invalidForm("content", "BASE_TYPE_MAX_LENGTH", "Must be 2000 or fewer in length.");
-  const refusal = refusalToHear(world, channel.account);
+  const refusal = "account" in channel ? refusalToHear(world, channel.account) : refusalToWrite(channel);
   if (refusal !== undefined) return refusal;
   const nonce = nonceOf(body["nonce"]);
   const known = isOnce === true ? writtenBefore(world, channel, nonce) : undefined;
   const message = known ?? addMessage(world, channel, { author: world.bot.id, content, nonce });
   return { status: 200, body: apiMessage(world, message) };
 }
+
+type Channel = DirectChannel | SandboxChannel;
+
+const channelNamed = (world: DiscordWorld, id: string): Channel | undefined =>
+  world.directChannels.get(id) ?? world.channels.get(id);
+
+const refusalToWrite = ({ botMayWrite }: SandboxChannel): Reply | undefined =>
+  botMayWrite ? undefined : missingPermissions;
 
 function refusalToHear(world: DiscordWorld, account: string): Reply | undefined {
   const isAway = !world.members.has(account) || world.deletedUsers.has(account);
@@ -117,7 +127,7 @@ const nonceOf = (nonce: unknown): string | undefined =>
 /** A message that is sent again under the same nonce is not written twice. */
 const writtenBefore = (
   world: DiscordWorld,
-  channel: DirectChannel,
+  channel: Channel,
   nonce: string | undefined,
 ): SandboxMessage | undefined =>
   nonce === undefined
@@ -127,7 +137,7 @@ const writtenBefore = (
 /** Writes a message down and tells of it. */
 export function addMessage(
   world: DiscordWorld,
-  channel: DirectChannel,
+  channel: Channel,
   { author, content, nonce }: Pick<SandboxMessage, "author" | "content"> & { nonce?: string | undefined },
 ): SandboxMessage {
   const message = { id: nextId(world), channelId: channel.id, author, content, nonce, atMs: world.now() };

@@ -96,6 +96,12 @@ export interface SandboxMessage {
   readonly atMs: number;
 }
 
+/** A text channel of the server. */
+export interface SandboxChannel {
+  readonly id: string;
+  botMayWrite: boolean;
+}
+
 /** Where the bot and one user write to each other. */
 export interface DirectChannel {
   readonly id: string;
@@ -164,6 +170,7 @@ export interface DiscordWorld {
   readonly logins: Set<SandboxLogin>;
   readonly codes: Map<string, SandboxCode>;
   /** By their ids. */
+  readonly channels: Map<string, SandboxChannel>;
   readonly directChannels: Map<string, DirectChannel>;
   readonly messages: SandboxMessage[];
   /** Who cannot be written to, and why: 50007 closed to us, 50278 no server in common. */
@@ -266,6 +273,7 @@ function emptyWorld(): DiscordWorld {
     auditLog: [],
     logins: new Set(),
     codes: new Map(),
+    channels: new Map(),
     directChannels: new Map(),
     messages: [],
     closedDirectMessages: new Map(),

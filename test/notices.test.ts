@@ -1,0 +1,229 @@
+/** The owner is told what needs them: once, again after a day, and when all is well again. */
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+
+import { openDatabase } from "../lib/db.ts";
+import { judgeNotices, type Seen } from "../lib/notices/judge.ts";
+import type { Trouble } from "../lib/notices/troubles.ts";
+import type { StoredNotice } from "../lib/store/notices.ts";
+import { assertClean, type Installation, startPeopled, settle } from "./installation.ts";
+import { answers } from "./sandbox/faults.ts";
+
+const hourMs = 60 * 60 * 1000;
+const trouble = (key: string, more: Partial<Trouble> = {}): Trouble => ({
+  key,
+  scope: "discord",
+  text: `${key} is amiss.`,
+  ...more,
+});
+
+/** Run after run: what is told at that hour, where these troubles stand. */
+function story() {
+  let known: readonly StoredNotice[] = [];
+  return (
+    hour: number,
+    troubles: readonly Trouble[],
+    {
+      whole = ["discord"],
+      isPosted = true,
+    }: { whole?: readonly Trouble["scope"][]; isPosted?: boolean } = {},
+  ): string | undefined => {
+    const seen: Seen = { troubles, whole: new Set(whole) };
+    const { message, told, untold } = judgeNotices(known, seen, hour * hourMs);
+    const changes = isPosted ? told : untold;
+    const kept = new Map(known.map((notice) => [notice.key, notice]));
+    for (const key of changes.over) kept.delete(key);
+    for (const notice of changes.standing) kept.set(notice.key, notice);
+    known = [...kept.values()];
+    return message;
+  };
+}
+const needsYou = (...lines: readonly string[]) => ["fanvue-sync needs you:", ...lines].join("\n");
+const well = "fanvue-sync: all is well again.";
+
+describe("what the owner is told", () => {
+  it("is each trouble once, again after a day, and that all is well again", () => {
+    const run = story();
+    assert.equal(run(0, []), undefined);
+    assert.equal(run(1, [trouble("a")]), needsYou("• a is amiss."));
+    assert.equal(run(2, [trouble("a")]), undefined);
+    assert.equal(run(3, [trouble("a"), trouble("b")]), needsYou("• b is amiss."));
+    assert.equal(run(24, [trouble("a"), trouble("b")]), undefined);
+    assert.equal(run(25, [trouble("a"), trouble("b")]), needsYou("• Still: a is amiss."));
+    assert.equal(run(26, [trouble("b")]), undefined);
+    assert.equal(run(27, []), well);
+    assert.equal(run(28, []), undefined);
+    assert.equal(run(29, [trouble("a")]), needsYou("• a is amiss."));
+  });
+
+  it("is told at once again where more of it is new", () => {
+    const run = story();
+    run(0, [trouble("held")]);
+    assert.equal(run(1, [trouble("held", { isNews: true })]), needsYou("• held is amiss."));
+    assert.equal(run(2, [trouble("held")]), undefined);
+  });
+
+  it("is no trouble that passes within half an hour", () => {
+    const run = story();
+    const outage = trouble("outage", { isPassing: true });
+    assert.equal(run(0, [outage]), undefined);
+    assert.equal(run(0.25, []), undefined, "nor that all is well, for nobody heard that it was not");
+    assert.equal(run(1, [outage]), undefined);
+    assert.equal(run(1.25, [outage]), undefined);
+    assert.equal(run(1.5, [outage]), needsYou("• outage is amiss."));
+    assert.equal(run(1.75, []), well);
+  });
+
+  it("is over only by a run that could tell, and all is well only when nothing stands any more", () => {
+    const run = story();
+    const other = trouble("other", { scope: "matrix" });
+    run(0, [trouble("a")]);
+    run(0, [other], { whole: ["matrix"] });
+    assert.equal(run(1, [], { whole: ["fanvue"] }), undefined);
+    assert.equal(run(2, [], { whole: ["discord"] }), undefined);
+    assert.equal(run(3, [other], { whole: ["matrix"] }), undefined);
+    assert.equal(run(4, [], { whole: ["matrix"] }), well);
+  });
+
+  it("is told by the next run where it could not be posted", () => {
+    const run = story();
+    assert.equal(run(0, [trouble("a")], { isPosted: false }), needsYou("• a is amiss."));
+    assert.equal(run(1, [trouble("a")]), needsYou("• a is amiss."));
+    assert.equal(run(2, [], { isPosted: false }), well);
+    assert.equal(run(3, []), well);
+    assert.equal(run(4, []), undefined);
+  });
+});
+
+const channel = "444444444444444444";
+
+/** An installation whose owner hears in a channel and in a room. */
+async function startNotified(test: TestContext) {
+  const home = await startPeopled(test);
+  const { discord, matrix } = home.town;
+  discord.world.channels.set(channel, { id: channel, botMayWrite: true });
+  const room = matrix.world.createRoom({ creator: home.bot, name: "Operators", alias: "operators" });
+  home.config["notify"] = {
+    discord_channel_id: channel,
+    matrix_room: `#operators:${matrix.world.serverName}`,
+  };
+  home.saveConfig();
+  const inChannel = () =>
+    discord.world.messages.filter(({ channelId }) => channelId === channel).map(({ content }) => content);
+  const inRoom = () =>
+    matrix.world.messages.filter((said) => said.room === room).map(({ content }) => String(content["body"]));
+  return { home, inChannel, inRoom };
+}
+
+const age = (home: Installation, days: number) =>
+  openDatabase(home.dataDir).write((sql) => {
+    sql.run("UPDATE notices SET told_at_ms = told_at_ms - ?", [days * 24 * hourMs]);
+  });
+
+describe("a sync", () => {
+  it("tells of removals that are held, with the hash and what to type, and that all is well again", async (test) => {
+    const { home, inChannel, inRoom } = await startNotified(test);
+    await settle(home);
+    assert.deepEqual([inChannel(), inRoom()], [[], []]);
+    home.lapse("custom", home.cast.custom);
+    home.lapse("custom", home.keeper);
+    const held = await home.sync("discord");
+    assert.equal(held.code, 3);
+    const [, hash = ""] = /--approve (\S+)/.exec(held.stdout) ?? [];
+    const [told = ""] = inChannel();
+    assert.match(
+      told,
+      /^fanvue-sync needs you:\n• 2 changes wait for your approval on Discord\. Until then nobody loses/,
+    );
+    assert.match(told, /The list "The inner room": 0 now, 2 when last accepted/);
+    assert.ok(told.includes(`npm run sync-discord -- --approve ${hash}`), told);
+    assert.deepEqual(inRoom(), [told]);
+    for (const { discord, fan } of [home.cast.custom, home.keeper])
+      assert.ok(![discord, fan.uuid, fan.handle].some((name) => told.includes(name)), "it names nobody");
+
+    await home.sync("discord");
+    await home.sync("discord", "--dry-run");
+    assert.equal(inChannel().length, 1);
+    await age(home, 1);
+    await home.sync("discord");
+    assert.match(inChannel()[1] ?? "", /^fanvue-sync needs you:\n• Still: 2 changes wait/);
+    assertClean(await home.sync("discord", "--approve", hash));
+    assert.deepEqual(inChannel().slice(2), ["fanvue-sync: all is well again."]);
+    assert.equal(inRoom().length, 3);
+  });
+
+  it("tells of a place that cannot be managed and of a door that stands open, at once; of an outage only when it lasts", async (test) => {
+    const { home, inChannel } = await startNotified(test);
+    const { discord, matrix } = home.town;
+    await settle(home);
+    discord.faults.push({ path: /\/members$/, fault: answers(500) });
+    assert.equal((await home.sync("discord")).code, 4);
+    assert.deepEqual(inChannel(), []);
+    discord.faults.length = 0;
+
+    const role = discord.world.roles.get(home.roles.custom) ?? assert.fail();
+    const { position } = role;
+    role.position = 999;
+    await home.sync("discord");
+    assert.match(
+      inChannel()[0] ?? "",
+      /• \d+ cannot be looked after\. The role "custom" is not below the bot's highest role/,
+    );
+    matrix.world.put(home.rooms.smart, {
+      type: "m.room.join_rules",
+      stateKey: "",
+      sender: home.bot,
+      content: { join_rule: "public" },
+    });
+    await home.sync("matrix");
+    assert.match(inChannel()[1] ?? "", /• Anybody may join the room smart without an invitation\./);
+    role.position = position;
+    await home.sync("discord");
+    assert.equal(inChannel().length, 2, "the door stands open still");
+    matrix.world.put(home.rooms.smart, {
+      type: "m.room.join_rules",
+      stateKey: "",
+      sender: home.bot,
+      content: { join_rule: "invite" },
+    });
+    await home.sync("matrix");
+    assert.deepEqual(inChannel().slice(2), ["fanvue-sync: all is well again."]);
+  });
+
+  it("tells when Fanvue access has to be renewed, whichever script meets it first", async (test) => {
+    const { home, inChannel } = await startNotified(test);
+    const { fanvue } = home.town;
+    fanvue.faults.push({ path: /./, fault: answers(401, { error: "Unauthorized" }) });
+    for (const script of ["fetch-earnings", "sync-discord"]) assert.equal((await home.run(script)).code, 5);
+    assert.equal(inChannel().length, 1);
+    assert.match(
+      inChannel()[0] ?? "",
+      /npm run authorize.* Until then nobody loses anything, and nobody new gets in\./,
+    );
+    fanvue.faults.length = 0;
+    assertClean(await home.run("fetch-earnings"));
+    assert.deepEqual(inChannel().slice(1), ["fanvue-sync: all is well again."]);
+  });
+
+  it("is not held up by a notice that cannot be posted, and says why", async (test) => {
+    const { home, inChannel, inRoom } = await startNotified(test);
+    const { discord } = home.town;
+    await settle(home);
+    const place = discord.world.channels.get(channel) ?? assert.fail();
+    place.botMayWrite = false;
+    home.config["notify"] = { discord_channel_id: channel };
+    home.saveConfig();
+    home.lapse("custom", home.cast.custom);
+    home.lapse("custom", home.keeper);
+    const held = await home.sync("discord");
+    assert.equal(held.code, 3);
+    assert.match(
+      held.stderr,
+      /could not be posted in the Discord channel \d+: The bot may not write there\./,
+    );
+    place.botMayWrite = true;
+    assertClean(await home.sync("discord"));
+    assert.equal(inChannel().length, 1);
+    assert.deepEqual(inRoom(), []);
+  });
+});
