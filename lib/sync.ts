@@ -13,7 +13,7 @@ import {
 import type { Fanvue } from "./fanvue/client.ts";
 import type { LockName } from "./lock.ts";
 import { type FanId, parseFanId, parseRoleId, type Platform, type TargetName } from "./ids.ts";
-import { locateLists } from "./locate-lists.ts";
+import { type LocatedLists, locateLists } from "./locate-lists.ts";
 import type { Place } from "./model.ts";
 import type { RoleHolders, Target } from "./target.ts";
 import { nearest } from "./nearest.ts";
@@ -166,6 +166,7 @@ async function runParts(context: Context<typeof syncOptions>, chosen: Chosen): P
   const located = await locate(context, chosen).catch(asOperatorError);
   if (located instanceof OperatorError)
     return { runs: [], whole: new Set(), failures: [{ target: script.target, error: located }] };
+  let asked = 0;
   const runs: Run[] = [];
   const whole = new Set<TargetName>();
   const failures: { target: TargetName; error: OperatorError }[] = [];
@@ -174,8 +175,9 @@ async function runParts(context: Context<typeof syncOptions>, chosen: Chosen): P
     const places = part.places(located.config).filter((place) => isOwn(place, script) && isChosen(place));
     if (!isAsked(part, places, script, options)) continue;
     try {
-      const job = await jobFor(context, { ...chosen, part, places, located });
+      const job = await jobFor(context, { ...chosen, part, places, located, askedBefore: asked });
       runs.push(await reconcile(job));
+      asked = chosen.fanvue.requests();
       if (!isPartial(job)) whole.add(target);
     } catch (thrown) {
       const error = asOperatorError(thrown);
@@ -232,14 +234,16 @@ async function jobFor(
     fan,
     fanvue,
     located: { config, troubles },
+    askedBefore,
   }: Chosen & {
     readonly part: SyncPart;
     readonly places: readonly Place[];
-    readonly located: Awaited<ReturnType<typeof locateLists>>;
+    readonly located: LocatedLists;
+    /** What the parts before asked of Fanvue: each request is told once. */
+    readonly askedBefore: number;
   },
 ): Promise<Job> {
   const { target, holders } = await part.open(config, fanvue);
-  const askedBefore = fanvue.requests();
   const { platform } = part;
   return {
     script,

@@ -25,6 +25,7 @@ function tellNextSteps(town: Town, folder: string): void {
     `  npm run sync-discord -- ${options} --dry-run`,
     `  npm run sync-discord -- ${options}`,
     `  npm run sync-matrix -- ${options}`,
+    `  npm run sync-lists -- ${options}`,
     "",
     "Ctrl-C ends the town.",
   );

@@ -147,6 +147,13 @@ function configOf(town: Town) {
       access_token: "sandbox-matrix-token",
     },
     rooms: { [rooms.subscribers]: subscription, [rooms.patrons]: patron },
+    list_sync: {
+      patrons: {
+        discord_role_id: roles.patrons,
+        fanvue_list: { name: "Patrons on Discord", create: true },
+        primary: "discord",
+      },
+    },
   };
 }
 
