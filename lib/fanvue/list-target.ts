@@ -24,14 +24,15 @@ export function openListTarget(fanvue: Lists, { signal }: { readonly signal: Abo
   return {
     name: "fanvue-lists",
     supports: new Set(["grant", "revoke"]),
-    async read(places, _linked, onRecord = new Map()) {
+    async read(places, _linked, onRecord = new Map(), unsettled = new Map()) {
       const lists = await fanvue.fetchLists(places.map(listOf).filter((list) => list.type !== "named"));
       signal.throwIfAborted();
       return new Map(
         places.map((place) => {
           const list = listOf(place);
           const read = lists.get(listKey(list));
-          return [place, stateOf({ place, list, read, onRecord: onRecord.get(place) ?? new Set() })];
+          const ours = [...(onRecord.get(place) ?? []), ...(unsettled.get(place)?.keys() ?? [])];
+          return [place, stateOf({ place, list, read, ours })];
         }),
       );
     },
@@ -54,10 +55,11 @@ interface About {
   readonly place: Place;
   readonly list: ListRef | NamedList;
   readonly read: ReadList | undefined;
-  readonly onRecord: ReadonlySet<Account>;
+  /** Who is there on record, or may have been put there. */
+  readonly ours: readonly Account[];
 }
 
-function stateOf({ place, list, read, onRecord }: About): PlaceState {
+function stateOf({ place, list, read, ours }: About): PlaceState {
   if (list.type === "named") return notFound(place, list);
   if (read?.known !== true) return { unreadable: notRead(read) };
   const { members, count, name } = read.value;
@@ -65,7 +67,7 @@ function stateOf({ place, list, read, onRecord }: About): PlaceState {
   const isWhole = count === undefined || count === members.size;
   // Whom Fanvue counts and does not show may be anybody: of those who are ours, nobody is taken for gone.
   const hidden: Standing = { is: "unknown", because: "Fanvue does not show all who are on the list" };
-  if (!isWhole) for (const fan of onRecord) if (!standings.has(fan)) standings.set(fan, hidden);
+  if (!isWhole) for (const fan of ours) if (!standings.has(fan)) standings.set(fan, hidden);
   return {
     placeId: list.id as string as PlaceId,
     name: name ?? place.id,
