@@ -5,9 +5,9 @@ import { z } from "zod";
 
 import { startLists, type ListStage } from "./list-stage.ts";
 import { addMember } from "./sandbox/discord-world.ts";
-import { leave } from "./sandbox/discord-people.ts";
-import { everyField, notJson } from "./sandbox/faults.ts";
-import { moderatorId } from "./sandbox/discord-people.ts";
+import { leave, moderatorId } from "./sandbox/discord-people.ts";
+import { everyField, notJson, passes } from "./sandbox/faults.ts";
+import type { Fault } from "./sandbox/server.ts";
 
 const names = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, index) => `${prefix}${String(index)}`);
@@ -415,6 +415,35 @@ describe("sync-lists", () => {
     const report = await sync(4);
     assert.match(report, /access token/i);
     assert.deepEqual([home.holders("custom"), home.guests("custom"), onList(crew)], [["ana"], [], ["ana"]]);
+  });
+
+  it("that is killed at its second hundred has its whole plan on disk, and the next run ends it", async (test) => {
+    const fans = names("fan", 150);
+    const { home, sync, person, crew, giveRole, takeRole, onList } = await startLists(test, { people: fans });
+    giveRole(...fans.map(person));
+    const running = home.start("sync-lists");
+    const killed: Fault = {
+      method: "POST",
+      path: /\/members$/,
+      skip: 1,
+      fault: passes(),
+      onStrike: () => running.process.kill("SIGKILL"),
+    };
+    home.town.fanvue.faults.push(killed);
+    assert.equal((await running.result).signal, "SIGKILL");
+    home.town.fanvue.faults.length = 0;
+    const planned = home.rows(
+      "SELECT count(*) AS n FROM steps WHERE verb = 'grant' AND because LIKE '%has the role%'",
+    );
+    assert.deepEqual(planned, [{ n: 150 }]);
+    // Whom the killed run put there is ours, though it never heard so.
+    takeRole(person("fan0"), person("fan149"));
+    await sync();
+    assert.equal(onList(crew).length, 148);
+    assert.deepEqual(home.rows("SELECT settled, count(*) AS n FROM grants GROUP BY settled"), [
+      { settled: 1, n: 148 },
+    ]);
+    assert.deepEqual(home.rows("SELECT count(*) AS n FROM steps WHERE state = 'planned'"), [{ n: 0 }]);
   });
 
   it("a dry run shows all of it and writes nothing", async (test) => {
