@@ -3,11 +3,11 @@ import type { Config } from "./config/shape.ts";
 import { OperatorError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Place, PlaceState, Reason } from "./model.ts";
-import type { Target } from "./target.ts";
+import type { RoleHolders, Target } from "./target.ts";
 
 /** One platform: its places as they are, or why it could not be asked at all. */
 export interface PlatformCheck {
-  readonly platform: "Discord" | "Matrix";
+  readonly platform: "Discord" | "Discord (for lists)" | "Matrix";
   readonly places: ReadonlyMap<Place, PlaceState>;
   readonly trouble: Reason | undefined;
   /** What concerns the platform as a whole, a sentence each. */
@@ -16,7 +16,7 @@ export interface PlatformCheck {
 
 /** Reads all places of a config on their platforms. Sends nothing that changes anything; throws only when aborted. */
 export async function checkOnline(
-  { discord, matrix }: Pick<Config, "discord" | "matrix">,
+  { discord, matrix, mirrors }: Pick<Config, "discord" | "matrix" | "mirrors">,
   deps: { readonly log: Log; readonly signal: AbortSignal },
 ): Promise<readonly PlatformCheck[]> {
   const checks: PlatformCheck[] = [];
@@ -24,6 +24,11 @@ export async function checkOnline(
   if (discord !== undefined) {
     const { openDiscord } = await import("./discord/target.ts");
     checks.push(await check("Discord", openDiscord(discord, deps), discord.places));
+  }
+  if (discord !== undefined && mirrors.length > 0) {
+    const { openRoleHolders } = await import("./discord/holders.ts");
+    const holders = openRoleHolders(discord, deps);
+    checks.push(await check("Discord (for lists)", { read: () => readMirrored(holders, mirrors) }, mirrors));
   }
   if (matrix !== undefined) {
     const { openMatrix } = await import("./matrix/target.ts");
@@ -33,7 +38,7 @@ export async function checkOnline(
 
   async function check(
     platform: PlatformCheck["platform"],
-    target: Target,
+    target: Pick<Target, "read" | "warnings">,
     places: readonly Place[],
   ): Promise<PlatformCheck> {
     try {
@@ -46,6 +51,21 @@ export async function checkOnline(
       return { platform, places: new Map(), trouble: { because, remedy }, warnings: [] };
     }
   }
+}
+
+/** Of each list the role that fills it, as it is now. Whether the list itself is there, only Fanvue could tell. */
+async function readMirrored(
+  holders: RoleHolders,
+  mirrors: readonly Place[],
+): Promise<ReadonlyMap<Place, PlaceState>> {
+  const roles = [...new Set(mirrors.flatMap((place) => place.mirrors?.role ?? []))];
+  const states = await holders.read({ roles, linked: new Set(), onRecord: new Map() });
+  return new Map(
+    mirrors.flatMap((place): [Place, PlaceState][] => {
+      const state = place.mirrors && states.get(place.mirrors.role);
+      return state === undefined ? [] : [[place, state]];
+    }),
+  );
 }
 
 /** Whether every place could be read and managed; doors that stand open are warnings only. */

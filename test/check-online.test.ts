@@ -12,7 +12,7 @@ test("what the bot lacks is told once, below its places, and they are in order",
     if (role.tags.bot_id !== undefined) role.permissions = PermissionFlagsBits.ManageRoles;
   const discord = configOf(server, bothPlaces, { autoJoin: { enabled: true, roles: [] } });
   const deps = { log: pino({ level: "silent" }), signal: new AbortController().signal };
-  const checks = await checkOnline({ discord, matrix: undefined }, deps);
+  const checks = await checkOnline({ discord, matrix: undefined, mirrors: [] }, deps);
   const [title, vip, gold, auditLog, invite, ...more] = describeChecks(checks).split("\n");
   assert.equal(title, "Discord, as it is now:");
   assert.match(vip ?? "", /^ {2}VIP .*: in order$/);

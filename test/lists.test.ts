@@ -406,6 +406,16 @@ describe("sync-lists", () => {
     assert.deepEqual(onList(crew), ["ana"], "a run for one fan takes nothing away");
   });
 
+  it("is looked at by check-config --online: also the roles that fill lists", async (test) => {
+    const { home, crewRole } = await startLists(test);
+    const well = await home.run("check-config", "--online");
+    assert.match(well.stdout, /Discord \(for lists\), as it is now:\n {2}spending \(crew\): in order/);
+    home.town.discord.world.roles.delete(crewRole);
+    const amiss = await home.run("check-config", "--online");
+    assert.deepEqual(amiss.code, 4, amiss.stderr);
+    assert.match(amiss.stdout, / {2}crew: cannot be managed\n {4}! The server has no role/);
+  });
+
   it("goes on with the other platforms where one is down", async (test) => {
     const { home, sync, person, vips, crew, giveRole, onList } = await startLists(test, { people: ["ana"] });
     home.town.fanvue.world.addToList(vips, person("ana").fan);
