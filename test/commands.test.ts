@@ -14,7 +14,7 @@ import {
   type RoleStatus,
 } from "../lib/commands/membership.ts";
 import { loadMemberRecord } from "../lib/commands/record.ts";
-import { nextLookAtMs, nextRuns } from "../lib/commands/schedule.ts";
+import { nextLookAtMs, nextRuns } from "../lib/cron.ts";
 import { serveCommands } from "../lib/commands/serve.ts";
 import { linkedText, membershipText, notLinkedText } from "../lib/commands/texts.ts";
 import { loadConfig } from "../lib/config/load.ts";
@@ -577,7 +577,7 @@ describe("on a server", async () => {
   });
 
   it("members read of their own roles only, by the names on the server, without a request but the answer", async () => {
-    await serve(configWith({ schedule: { "sync-discord": "off" } }));
+    await serve(configWith({ schedule: { sync: "off" } }));
     const anas = [
       "This Discord account is linked to the Fanvue account **@ana\\_x**.",
       "- **V\\*I\\*P**: it is yours, and comes with the next look.",

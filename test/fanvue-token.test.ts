@@ -250,6 +250,7 @@ describe("Scopes", () => {
     const id = parseListId("vip");
     assert.ok(id);
     const link = {
+      isConfigured: true,
       publicUrl: undefined,
       host: "",
       port: 1,

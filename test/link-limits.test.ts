@@ -90,7 +90,7 @@ test("a form is our own unless the browser says that it is not", () => {
 
 test("the site is where fans reach it", () => {
   const at = (publicUrl: string | undefined, host: string, redirectUri: string) => {
-    const link = { publicUrl, host, port: 8080, name: undefined, color: undefined };
+    const link = { isConfigured: true, publicUrl, host, port: 8080, name: undefined, color: undefined };
     const fanvue = {
       clientId: "",
       clientSecret: "",

@@ -37,7 +37,7 @@ const places = [
 const config = {
   discord: undefined,
   matrix: { homeserver: "", userId: anasMxid, accessToken: "", places },
-  schedule: new Map([["sync-matrix", "*/5 * * * *"]]),
+  schedule: { sync: "*/5 * * * *", healthPort: undefined },
 } satisfies Pick<Config, "discord" | "matrix" | "schedule">;
 
 test("a membership tells what was given, what is to come, and when the next check is", async (t) => {

@@ -9,6 +9,7 @@ import { defaultLimits } from "./cases/limits.ts";
 import { temporaryFolder } from "./harness.ts";
 
 export const linkConfig: LinkConfig = {
+  isConfigured: true,
   publicUrl: "https://link.example.org",
   host: "127.0.0.1",
   port: 8080,
@@ -82,7 +83,7 @@ export function configWith(link: Partial<LinkConfig> = {}): Config {
     snapshotMaxAgeMs: 0,
     followersMaxAgeMs: 0,
     unknownAfterDays: 7,
-    schedule: new Map(),
+    schedule: { sync: undefined, healthPort: undefined },
     link: { ...linkConfig, ...link },
     notify: { discordChannelId: undefined, matrixRoom: undefined },
     trustProxy: false,

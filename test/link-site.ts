@@ -126,8 +126,9 @@ function configOf({ publicUrl, trustProxy = false, color }: SiteOptions): Config
     snapshotMaxAgeMs: 0,
     followersMaxAgeMs: 0,
     unknownAfterDays: 7,
-    schedule: new Map(),
+    schedule: { sync: undefined, healthPort: undefined },
     link: {
+      isConfigured: true,
       publicUrl,
       host: "127.0.0.1",
       port: 8080,

@@ -17,7 +17,7 @@ import { endLeavings } from "../store/account.ts";
 import { fansOf, handlesOf, type MemberRecord, roleStatus } from "./membership.ts";
 import { loadMemberRecord } from "./record.ts";
 import { type CommandName, isCommandName, refusalOf, registerCommands } from "./register.ts";
-import { nextLookAtMs, nextRuns } from "./schedule.ts";
+import { nextLookAtMs, nextRuns } from "../cron.ts";
 import { linkedText, membershipText, notLinkedText, type RoleLine, trouble } from "./texts.ts";
 
 export interface CommandService {
@@ -96,7 +96,7 @@ async function tellMembership(
   }
   const nowMs = now();
   const lookedAtMs = record.facts?.readAtMs;
-  const schedule = config.schedule.get("sync-discord");
+  const schedule = config.schedule.sync;
   const text = membershipText({
     handles: handlesOf(record),
     roles: roleLines(interaction, places, record, nowMs),

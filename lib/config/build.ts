@@ -1,7 +1,6 @@
 /** The whole config from the plain values of its file. */
 import type * as z from "zod";
 import type { Place } from "../model.ts";
-import { warnOfDeafKeys } from "./deaf.ts";
 import type { Findings } from "./findings.ts";
 import { conflictsIn } from "./list-conflicts.ts";
 import { mirrorPlaces, placesOfLists, readListSync } from "./list-sync.ts";
@@ -72,9 +71,9 @@ export function build(value: unknown, findings: Findings): Omit<Config, "path" |
     notify: read("notify", sections.notifySection) ?? { discordChannelId: undefined, matrixRoom: undefined },
     trustProxy: read("trust_proxy", sections.trustProxy) ?? false,
   };
+  oddities.faultSharedPort(config, findings);
   if (fanvue === undefined) return undefined;
-  const areLinkPagesMeant = raw["link"] !== undefined || discord?.oauth !== undefined;
-  if (areLinkPagesMeant) oddities.warnOfStrayCallbacks({ fanvue, ...config }, findings);
+  if (config.link.isConfigured) oddities.warnOfStrayCallbacks({ fanvue, ...config }, findings);
   return { fanvue, ...config };
 }
 
@@ -97,7 +96,6 @@ function findOddities(raw: Raw, findings: Findings): void {
   oddities.warnOfPlaceholders(raw, findings);
   oddities.warnOfEveryone(raw, findings);
   oddities.warnOfCleartext(raw, findings);
-  warnOfDeafKeys(raw, findings);
 }
 
 function readDiscord(read: Read, places: readonly Place[], findings: Findings): DiscordConfig | undefined {
@@ -130,6 +128,7 @@ function readUpsell(read: Read, findings: Findings): UpsellConfig | undefined {
 function readLink(read: Read, discord: DiscordConfig | undefined, findings: Findings): LinkConfig {
   const link = read("link", sections.linkSection);
   return {
+    isConfigured: link !== undefined || discord?.oauth !== undefined,
     publicUrl: link?.public_url,
     host: withoutBrackets(link?.host ?? discord?.oauth?.serverHost ?? "127.0.0.1"),
     port: link?.port ?? discord?.oauth?.serverPort ?? 8080,

@@ -43,6 +43,18 @@ export function faultPartialOauth(raw: Raw, findings: Findings): void {
     findings.fault(["discord", key], `is missing beside the other oauth_… keys. Add it, or remove them all.`);
 }
 
+/** The daemon's health page and the link pages cannot both listen at one port. */
+export function faultSharedPort(
+  { link, schedule }: Pick<Config, "link" | "schedule">,
+  findings: Findings,
+): void {
+  if (link.isConfigured && schedule.healthPort === link.port)
+    findings.fault(
+      ["schedule", "health_port"],
+      "is where the link pages listen. Write another port, such as 8099.",
+    );
+}
+
 // ---- Warnings ---------------------------------------------------------------------------------------------------
 
 const filledIn: readonly Path[] = [

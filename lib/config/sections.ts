@@ -16,7 +16,7 @@ import type {
   ListSync,
   MatrixConfig,
   NotifyConfig,
-  ScheduledScript,
+  ScheduleConfig,
   UpsellConfig,
 } from "./shape.ts";
 import {
@@ -185,29 +185,13 @@ export const limitsSection = section({
   minSourceDrop: written.min_source_drop ?? 5,
 }));
 
-const clock = { sync: "*/5 * * * *", lists: "*/15 * * * *" };
-
-/** fetch-earnings has no hour of its own: each sync brings the ledger up to date itself. */
 export const scheduleSection = section({
-  "fetch-earnings": cronExpression.optional(),
-  "sync-discord": cronExpression.optional(),
-  "sync-matrix": cronExpression.optional(),
-  "sync-lists": cronExpression.optional(),
-}).transform((written): Config["schedule"] => {
-  const {
-    "fetch-earnings": earnings = "",
-    "sync-discord": discord = clock.sync,
-    "sync-matrix": matrix = clock.sync,
-    "sync-lists": lists = clock.lists,
-  } = written;
-  const all: readonly [ScheduledScript, string][] = [
-    ["fetch-earnings", earnings],
-    ["sync-discord", discord],
-    ["sync-matrix", matrix],
-    ["sync-lists", lists],
-  ];
-  return new Map(all.filter(([, expression]) => expression !== ""));
-});
+  sync: cronExpression.optional(),
+  health_port: port.optional(),
+}).transform(({ sync = "*/5 * * * *", health_port }): ScheduleConfig => ({
+  sync: sync === "" ? undefined : sync,
+  healthPort: health_port,
+}));
 
 /** `host` and `port` follow the original's oauth_server_… where they are left out. */
 export const linkSection = section({

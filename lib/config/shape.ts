@@ -66,6 +66,8 @@ export interface UpsellConfig {
 
 /** The web pages on which fans link their accounts. */
 export interface LinkConfig {
+  /** The file has a section for them, or Discord's OAuth, by which fans link their accounts there. */
+  readonly isConfigured: boolean;
   /** Where fans reach them from outside, without a slash at the end; undefined: on this machine only. */
   readonly publicUrl: string | undefined;
   readonly host: string;
@@ -85,8 +87,13 @@ export interface NotifyConfig {
   readonly matrixRoom: RoomId | RoomAlias | undefined;
 }
 
-/** What the daemon can run by the clock. */
-export type ScheduledScript = "fetch-earnings" | "sync-discord" | "sync-matrix" | "sync-lists";
+/** What the daemon does by the clock. */
+export interface ScheduleConfig {
+  /** When it syncs, as a cron expression in the machine's own time; undefined: never. */
+  readonly sync: string | undefined;
+  /** Where it says on this machine how it is; undefined: nowhere. */
+  readonly healthPort: number | undefined;
+}
 
 export interface Config {
   /** Absolute path of the file, for messages. */
@@ -103,8 +110,7 @@ export interface Config {
   readonly snapshotMaxAgeMs: number;
   readonly followersMaxAgeMs: number;
   readonly unknownAfterDays: number;
-  /** Cron expressions by script; a script that is missing is not run. */
-  readonly schedule: ReadonlyMap<ScheduledScript, string>;
+  readonly schedule: ScheduleConfig;
   readonly link: LinkConfig;
   readonly notify: NotifyConfig;
   /** The link page stands behind a proxy whose X-Forwarded-… headers are to be believed. */

@@ -1,5 +1,5 @@
 /** What a linked account has or gets, from the database alone. */
-import { nextLookAtMs, nextRuns } from "../commands/schedule.ts";
+import { nextLookAtMs, nextRuns } from "../cron.ts";
 import { type MemberRecord, roleStatus, type RoleStatus } from "../commands/membership.ts";
 import { loadMemberRecord } from "../commands/record.ts";
 import type { Config } from "../config/shape.ts";
@@ -32,7 +32,7 @@ export const membershipFrom =
     }));
     const places = config[platform]?.places ?? [];
     const lookedAtMs = record.facts?.readAtMs;
-    const expression = config.schedule.get(`sync-${platform}`);
+    const expression = config.schedule.sync;
     return {
       places: places.flatMap((place) => placeLine(place, record, known.get(place.id), now())),
       lookedAtMs,

@@ -1,0 +1,64 @@
+/** Cron expressions, in the machine's own time: when they are due next. */
+import { createTask, type ScheduledTask } from "node-cron";
+
+/** The next two times of a cron expression, from now on. */
+export function nextRuns(expression: string): readonly number[] {
+  const task = createTask(expression, () => undefined);
+  try {
+    const [first, second] = task.getNextRuns(2).map((date) => date.getTime());
+    if (first === undefined || second === undefined) return [];
+    const nowMs = Date.now();
+    return [...repeated(task, nowMs, first), first, ...repeated(task, first, second), second].slice(0, 2);
+  } finally {
+    void task.destroy();
+  }
+}
+
+const secondMs = 1000;
+const minuteMs = 60_000;
+/** A schedule with longer gaps bears a time that is left out. */
+const longestGapMs = 3 * 60 * minuteMs;
+
+/**
+ * The times in between that node-cron leaves out, at most two: where clocks are set back it takes each time of day for
+ * one that comes once, and a whole hour would pass without any.
+ */
+function repeated(task: ScheduledTask, fromMs: number, toMs: number): readonly number[] {
+  if (toMs - fromMs > longestGapMs || !areClocksSetBack(fromMs, toMs)) return [];
+  const stepMs = hasSeconds(task) ? secondMs : minuteMs;
+  const found: number[] = [];
+  for (let ms = nextFull(stepMs, fromMs); ms < toMs && found.length < 2; ms += stepMs)
+    if (task.match(new Date(ms))) found.push(ms);
+  return found;
+}
+
+const areClocksSetBack = (fromMs: number, toMs: number): boolean =>
+  new Date(toMs).getTimezoneOffset() > new Date(fromMs).getTimezoneOffset();
+
+/** Six fields begin with the seconds; five mean the full minute. */
+const hasSeconds = (task: ScheduledTask): boolean => task.getPattern().trim().split(/\s+/).length === 6;
+
+const nextFull = (stepMs: number, fromMs: number): number => (Math.floor(fromMs / stepMs) + 1) * stepMs;
+
+/** The distance between the next two times of a cron expression; undefined for one that never comes. */
+export function intervalMs(expression: string): number | undefined {
+  const [first, second] = nextRuns(expression);
+  return first === undefined || second === undefined ? undefined : second - first;
+}
+
+/** So many times of the schedule may pass without a look before it is not believed any more. */
+export const mostMissed = 3;
+
+/**
+ * The next look; undefined where the last one is so long ago that the scripts do not seem to run by this schedule.
+ * `runsMs`: as {@link nextRuns} gives them.
+ */
+export function nextLookAtMs(
+  runsMs: readonly number[],
+  lookedAtMs: number | undefined,
+  nowMs: number,
+): number | undefined {
+  const [first, second] = runsMs;
+  if (first === undefined || second === undefined || lookedAtMs === undefined) return undefined;
+  return nowMs - lookedAtMs <= mostMissed * (second - first) ? first : undefined;
+}
