@@ -9,6 +9,7 @@ import type { Config } from "./config/shape.ts";
 import { BadInputError, exitCodes, type ExitCode, OperatorError } from "./errors.ts";
 import { createLog, type Log, type Progress } from "./log.ts";
 import { nearest } from "./nearest.ts";
+import { findParent } from "./parent.ts";
 
 export interface Option {
   readonly type: "string" | "boolean";
@@ -42,7 +43,7 @@ export interface Context<Table extends OptionTable> {
   readonly config: Config;
   readonly dataDir: string;
   readonly log: Log;
-  /** Aborted by the first SIGINT or SIGTERM: finish the step under way, close the journal, return. */
+  /** Aborted by the first SIGINT or SIGTERM, or when the daemon that runs the script is gone: finish the step under way, close the journal, return. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
   readonly print: (text: string) => void;
@@ -61,7 +62,7 @@ export interface Command<Table extends OptionTable> {
 
 /** Runs a script from its options to its exit code; sets `process.exitCode` and leaves the exit to Node, so that piped output arrives whole. */
 export async function command<const Table extends OptionTable>(script: Command<Table>): Promise<void> {
-  const signals = listenForSignals();
+  const signals = listenForSignals(script.name);
   try {
     process.exitCode = await start(script, signals.signal);
   } catch (error) {
@@ -217,24 +218,51 @@ function helpText<Table extends OptionTable>(script: Command<Table>, table: Opti
 
 const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
 
-/** The first signal asks the run to end in order; a second one ends the process as it would without us. */
-function listenForSignals(): { signal: AbortSignal; stop: () => number | undefined } {
+/** What a run that nobody waits for any more may take to end in order. */
+const orphanGraceMs = 30_000;
+
+/**
+ * The first signal asks the run to end in order; a second one ends the process as it would without us. The end of the
+ * process that we hold to counts as the first.
+ */
+function listenForSignals(script: string): { signal: AbortSignal; stop: () => number | undefined } {
   const controller = new AbortController();
   let received: number | undefined;
-  const onSignal = (name: "SIGINT" | "SIGTERM") => {
+  const end = (name: keyof typeof signalNumbers) => {
     received = signalNumbers[name];
-    process.stderr.write("Stopping after the step under way. Once more ends it at once.\n");
-    stop();
+    stopListening();
     controller.abort(
       new OperatorError("The run was stopped before its end.", "Run it again.", exitCodes.stepFailed),
     );
   };
-  const stop = () => {
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-    return received;
+  const parent = findParent();
+  const onSignal = (name: keyof typeof signalNumbers) => {
+    if (parent === undefined) sayThatItStops(script);
+    end(name);
   };
+  const onGone = () => {
+    // Nobody reads any more what is said, and the broken pipes must not break off the run.
+    for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+    setTimeout(() => process.exit(128 + signalNumbers.SIGTERM), orphanGraceMs).unref();
+    end("SIGTERM");
+  };
+  const stopListening = () => process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  return { signal: controller.signal, stop };
+  const stopWatching = parent?.onGone(onGone);
+  return {
+    signal: controller.signal,
+    stop() {
+      stopListening();
+      stopWatching?.();
+      return received;
+    },
+  };
+}
+
+function sayThatItStops(script: string): void {
+  const sentence = "Stopping after the step under way. Once more ends it at once.";
+  if (process.stderr.isTTY) process.stderr.write(`${sentence}\n`);
+  else createLog({ name: script, verbose: false }).info(sentence);
 }
 
 /** Says what went wrong on stderr and gives the exit code. */

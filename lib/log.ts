@@ -30,11 +30,21 @@ export interface LogOptions {
   readonly beforeLine?: () => void;
 }
 
+const terminal = () =>
+  pretty({
+    destination: 2,
+    sync: true,
+    ignore: "pid,hostname,name,script",
+    translateTime: "SYS:HH:MM:ss",
+    // The daemon repeats what its scripts say.
+    messageFormat: "{if script}{script}: {end}{msg}",
+  });
+
 /** Makes the log of one script: colour and words on a terminal, JSON elsewhere. */
 export function createLog({ name, verbose, beforeLine = () => undefined }: LogOptions): Log {
-  const stream = process.stderr.isTTY
-    ? pretty({ destination: 2, sync: true, ignore: "pid,hostname,name", translateTime: "SYS:HH:MM:ss" })
-    : pino.destination({ dest: 2, sync: true });
+  const stream = process.stderr.isTTY ? terminal() : pino.destination({ dest: 2, sync: true });
+  // A full disk, or a terminal that was closed: what cannot be logged must not end the work that it tells of.
+  stream.on("error", () => undefined);
   return pino(
     {
       name,

@@ -4,7 +4,13 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { z } from "zod";
+import { exitCodes } from "./errors.ts";
 import type { Log } from "./log.ts";
+import { parentEnvironment } from "./parent.ts";
+
+/** How a script ended: by itself, or by a signal; or why it never began. */
+export type ScriptEnd =
+  { readonly code: number } | { readonly signal: NodeJS.Signals } | { readonly trouble: string };
 
 export interface RunOptions {
   /** Gets what the script prints and logs, line by line. */
@@ -13,23 +19,29 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** How long it has for that. Default 30 s. */
   readonly graceMs?: number;
+  /** Added to its environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Gets what the script tells its parent. */
+  readonly onMessage?: (message: unknown) => void;
 }
 
 const defaultGraceMs = 30_000;
 
-/** Runs a script to its end; gives its exit code, or undefined where a signal ended it. Throws where it cannot be started. */
+/** Runs a script to its end. It does not outlive this process. Throws only where the signal was aborted before. */
 export async function runScript(
   path: string,
   args: readonly string[],
-  { log, signal, graceMs = defaultGraceMs }: RunOptions,
-): Promise<number | undefined> {
+  { log, signal, graceMs = defaultGraceMs, environment, onMessage }: RunOptions,
+): Promise<ScriptEnd> {
   signal.throwIfAborted();
   // The same way in which npm starts scripts. Ctrl-C goes to a whole group of processes; the script has its own, so that
   // it hears of the end once and not twice.
   const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), path, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    env: { ...process.env, ...environment, ...parentEnvironment },
     detached: true,
   });
+  if (onMessage !== undefined) child.on("message", onMessage);
   forwardLines(child.stdout, (line) => {
     log.info(line);
   });
@@ -41,13 +53,16 @@ export async function runScript(
     child.kill("SIGTERM");
     graceTimer = setTimeout(() => child.kill("SIGKILL"), graceMs);
   };
-  // A server that is ended the hard way takes the script with it.
-  const endAtOnce = () => void child.kill("SIGTERM");
+  // A server that is ended the hard way takes the script with it; harder where that had its time already.
+  const endAtOnce = () => void child.kill(signal.aborted ? "SIGKILL" : "SIGTERM");
   signal.addEventListener("abort", end, { once: true });
   process.once("exit", endAtOnce);
   try {
     await once(child, "close");
-    return child.exitCode ?? undefined;
+    const { exitCode, signalCode } = child;
+    return signalCode === null ? { code: exitCode ?? exitCodes.bug } : { signal: signalCode };
+  } catch (error) {
+    return { trouble: error instanceof Error ? error.message : String(error) };
   } finally {
     clearTimeout(graceTimer);
     signal.removeEventListener("abort", end);
@@ -55,14 +70,20 @@ export async function runScript(
   }
 }
 
-function forwardLines(stream: Readable, take: (line: string) => void): void {
+function forwardLines(stream: Readable | null, take: (line: string) => void): void {
+  // Node's types do not say that what was asked to be a pipe is one.
+  if (stream === null) return;
   createInterface({ input: stream }).on("line", (line) => {
     if (line !== "") take(line);
   });
 }
 
-/** https://getpino.io/#/docs/api?id=loggerlevels-object */
-const logLine = z.object({ level: z.int(), msg: z.string() });
+/** https://getpino.io/#/docs/api?id=loggerlevels-object. Our own log says when, and who. */
+const logLine = z.looseObject({ level: z.int(), msg: z.string() }).transform(({ level, msg, ...more }) => ({
+  level,
+  msg,
+  fields: Object.fromEntries(Object.entries(more).filter(([key]) => key !== "time" && key !== "name")),
+}));
 const [infoLevel, warnLevel, errorLevel] = [30, 40, 50];
 
 /**
@@ -70,11 +91,11 @@ const [infoLevel, warnLevel, errorLevel] = [30, 40, 50];
  * it was asked to end, it says that it was stopped, which is no trouble.
  */
 function repeatLogLine(line: string, { log, isEnding }: { log: Log; isEnding: boolean }): void {
-  const sentence = { level: isEnding ? infoLevel : warnLevel, msg: line };
-  const { level, msg } = logLine.safeParse(jsonIn(line)).data ?? sentence;
-  if (level >= errorLevel) log.error(msg);
-  else if (level >= warnLevel) log.warn(msg);
-  else log.info(msg);
+  const sentence = { level: isEnding ? infoLevel : warnLevel, msg: line, fields: {} };
+  const { level, msg, fields } = logLine.safeParse(jsonIn(line)).data ?? sentence;
+  if (level >= errorLevel) log.error(fields, msg);
+  else if (level >= warnLevel) log.warn(fields, msg);
+  else log.info(fields, msg);
 }
 
 function jsonIn(text: string): unknown {

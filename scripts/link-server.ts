@@ -12,6 +12,7 @@
  */
 import { once } from "node:events";
 import { command } from "../lib/cli.ts";
+import { createDaemonSyncs } from "../lib/daemon/wishes.ts";
 import { openDatabase } from "../lib/db.ts";
 import { exitCodes } from "../lib/errors.ts";
 import { createLinkApp } from "../lib/link/app.ts";
@@ -20,8 +21,9 @@ import { openProofs } from "../lib/link/open-proofs.ts";
 import { openLinkBook } from "../lib/link/registry.ts";
 import { serveLinkApp } from "../lib/link/server.ts";
 import { siteAddress } from "../lib/link/site.ts";
-import { createSyncSoon } from "../lib/link/sync-soon.ts";
+import { createOwnSyncs } from "../lib/link/sync-soon.ts";
 import { openSource } from "../lib/open-source.ts";
+import { findParent } from "../lib/parent.ts";
 
 /** Visitors do not wait for a page as long as a script waits for another. */
 const lockWaitMs = 10_000;
@@ -35,7 +37,9 @@ await command({
     const database = openDatabase(dataDir, { lockWaitMs });
     const fanvue = await openSource(context, database, { remember: true });
     const { proofs, idle } = openProofs(config, { database, dataDir, fanvue, log, signal });
-    const syncSoon = createSyncSoon({ configPath: config.path, dataDir, log, signal });
+    const daemon = findParent();
+    const syncSoon =
+      daemon === undefined ? createOwnSyncs({ config, dataDir, log, signal }) : createDaemonSyncs(daemon);
     const address = siteAddress(config);
     const app = createLinkApp({
       config,

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import pino from "pino";
 import { parseFanId, type Platform } from "../lib/ids.ts";
-import { runScript } from "../lib/run-script.ts";
-import { createSyncSoon, type Wish } from "../lib/link/sync-soon.ts";
+import { loadConfig } from "../lib/config/load.ts";
+import { createOwnSyncs, createSyncSoon, type Wish } from "../lib/link/sync-soon.ts";
+import { runScript, type ScriptEnd } from "../lib/run-script.ts";
 import { temporaryFolder } from "./harness.ts";
 
 const fanAt = (index: number) => {
@@ -20,16 +21,14 @@ const silent = pino({ level: "silent" });
 /** Runs and pauses that end when the test says so. */
 function start() {
   const stop = new AbortController();
-  const runs: { readonly wish: Wish; end(code: number | undefined): void; fail(): void }[] = [];
+  const runs: { readonly wish: Wish; end(end: ScriptEnd): void; fail(): void }[] = [];
   const pauses: { readonly pauseMs: number; end(): void }[] = [];
   const lines: string[] = [];
   const soon = createSyncSoon({
-    configPath: "config.yaml",
-    dataDir: "data",
     log: pino({ level: "info" }, { write: (line: string) => void lines.push(line) }),
     signal: stop.signal,
     run(wish) {
-      const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+      const { promise, resolve, reject } = Promise.withResolvers<ScriptEnd>();
       runs.push({
         wish,
         end: resolve,
@@ -55,8 +54,8 @@ function start() {
   });
   /** Lets what was begun go on as far as it can without us. */
   const settle = () => new Promise(setImmediate);
-  const end = async (code: number | undefined) => {
-    runs.at(-1)?.end(code);
+  const end = async (code: number | "killed") => {
+    runs.at(-1)?.end(code === "killed" ? { signal: "SIGKILL" } : { code });
     await settle();
   };
   const begun = () => runs.map(({ wish }) => [wish.fan, wish.platform]);
@@ -145,7 +144,7 @@ describe("syncs that are asked for", { timeout: 10_000 }, () => {
     soon.ask(bea, "discord");
     soon.ask(cleo, "discord");
     stop.abort();
-    await end(undefined);
+    await end("killed");
     soon.ask(ana, "matrix");
     await soon.idle();
     assert.deepEqual(
@@ -188,7 +187,7 @@ describe("a script in a process of its own", { timeout: 60_000 }, () => {
     const { stop, up, ended, lines } = startStubborn([], 60_000);
     const pid = await up;
     stop.abort();
-    assert.equal(await ended, 4);
+    assert.deepEqual(await ended, { code: 4 });
     assert.equal(isAlive(pid), false);
     assert.match(lines.join(""), /"level":50,.*"msg":"an error of it"/);
     assert.match(lines.join(""), /"level":40,.*"msg":"a sentence of it"/);
@@ -199,7 +198,7 @@ describe("a script in a process of its own", { timeout: 60_000 }, () => {
     const { stop, up, ended, lines } = startStubborn(["deaf"], 500);
     const pid = await up;
     stop.abort();
-    assert.equal(await ended, undefined);
+    assert.deepEqual(await ended, { signal: "SIGKILL" });
     assert.equal(isAlive(pid), false);
     assert.match(lines.join(""), /"level":30,.*"msg":"not now"/, "that it is stopped is no trouble");
   });
@@ -217,8 +216,8 @@ describe("a script in a process of its own", { timeout: 60_000 }, () => {
       writeFileSync(configPath, `fanvue:\n${fanvue}  redirect_uri: http://localhost:8080/callback\n`);
       chmodSync(configPath, 0o600);
       const lines: string[] = [];
-      const soon = createSyncSoon({
-        configPath,
+      const soon = createOwnSyncs({
+        config: loadConfig(configPath, {}),
         dataDir: join(folder, "data"),
         log: pino({ level: "info" }, { write: (line: string) => void lines.push(line) }),
         signal: new AbortController().signal,

@@ -3,11 +3,12 @@
  * stay quick and the locks are those of any other run.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import type { Config } from "../config/shape.ts";
+import { scriptPath, scriptsFor, type SyncScript } from "../daemon/duties.ts";
 import { exitCodes } from "../errors.ts";
 import type { FanId, Platform } from "../ids.ts";
 import type { Log } from "../log.ts";
-import { runScript } from "../run-script.ts";
+import { runScript, type ScriptEnd } from "../run-script.ts";
 
 export interface Wish {
   readonly fan: FanId;
@@ -22,13 +23,11 @@ export interface SyncSoon {
 }
 
 export interface SyncSoonOptions {
-  readonly configPath: string;
-  readonly dataDir: string;
   readonly log: Log;
   /** When aborted, the sync under way is ended, and no other begins. */
   readonly signal: AbortSignal;
-  /** Runs one sync; gives its exit code, or undefined where it was ended. Default: the script. */
-  readonly run?: (wish: Wish) => Promise<number | undefined>;
+  /** Does what a wish asks for, to its end. */
+  readonly run: (wish: Wish) => Promise<ScriptEnd>;
   /** Rejects when the signal is aborted meanwhile. */
   readonly pause?: (pauseMs: number, signal: AbortSignal) => Promise<void>;
 }
@@ -36,26 +35,52 @@ export interface SyncSoonOptions {
 /** After a run that found another one at work; the regular sync does what is not done then. */
 const busyPausesMs = [15_000, 30_000, 60_000, 120_000, 300_000] as const;
 
-const scriptPath = (platform: Platform) =>
-  fileURLToPath(new URL(`../../scripts/sync-${platform}.ts`, import.meta.url));
+/** Runs what a wish asks for, one script after the other, up to the first that does not end in order. */
+export async function runWish(
+  { fan, platform }: Wish,
+  config: Pick<Config, "listSync">,
+  run: (script: SyncScript, args: readonly string[]) => Promise<ScriptEnd>,
+): Promise<ScriptEnd> {
+  let end: ScriptEnd = { code: exitCodes.inOrder };
+  for (const script of scriptsFor(platform, config)) {
+    end = await run(script, ["--fan", fan]);
+    if (!isInOrder(end)) return end;
+  }
+  return end;
+}
+
+const isInOrder = (end: ScriptEnd): boolean => "code" in end && end.code === exitCodes.inOrder;
+const isBusy = (end: ScriptEnd): boolean => "code" in end && end.code === exitCodes.busy;
+
+/** Runs the scripts from here: for a server that nothing else runs syncs for. */
+export function createOwnSyncs(options: {
+  readonly config: Config;
+  readonly dataDir: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}): SyncSoon {
+  const { config, dataDir, log, signal } = options;
+  const files = ["--config", config.path, "--data", dataDir];
+  return createSyncSoon({
+    log,
+    signal,
+    run: (wish) =>
+      runWish(wish, config, (script, args) =>
+        runScript(scriptPath(script), [...files, ...args], { log: log.child({ script }), signal }),
+      ),
+  });
+}
 
 const keyOf = ({ fan, platform }: Wish) => `${platform} ${fan}`;
 
 export function createSyncSoon(options: SyncSoonOptions): SyncSoon {
-  const { configPath, dataDir, signal } = options;
+  const { run, signal } = options;
   const pause = options.pause ?? ((ms, signal) => sleep(ms, undefined, { signal }));
   const waiting = new Map<string, { readonly wish: Wish; readonly tries: number }>();
   const resting = new Map<string, Promise<void>>();
   let working: Promise<void> | undefined;
 
   const logFor = ({ platform }: Wish) => options.log.child({ sync: platform });
-  const run =
-    options.run ??
-    ((wish: Wish) =>
-      runScript(scriptPath(wish.platform), ["--config", configPath, "--data", dataDir, "--fan", wish.fan], {
-        log: logFor(wish),
-        signal,
-      }));
 
   /** Gives way to the other run for a while; longer each time. */
   function rest(wish: Wish, tries: number): void {
@@ -78,11 +103,11 @@ export function createSyncSoon(options: SyncSoonOptions): SyncSoon {
   async function runOne(wish: Wish, tries: number): Promise<void> {
     const log = logFor(wish);
     try {
-      const code = await run(wish);
+      const end = await run(wish);
       if (signal.aborted) return;
-      if (code === exitCodes.busy) rest(wish, tries);
-      else if (code === exitCodes.inOrder) log.info({ fan: wish.fan }, "synced after a change of links");
-      else log.warn({ fan: wish.fan, code }, "a sync after a change of links did not end in order");
+      if (isBusy(end)) rest(wish, tries);
+      else if (isInOrder(end)) log.info({ fan: wish.fan }, "synced after a change of links");
+      else log.warn({ fan: wish.fan, ...end }, "a sync after a change of links did not end in order");
     } catch (error) {
       if (!signal.aborted) log.error({ err: error, fan: wish.fan }, "a sync could not be started");
     }

@@ -1,0 +1,45 @@
+/** What a config asks of the daemon: which scripts it runs in which order, and which it keeps up. */
+import { fileURLToPath } from "node:url";
+import type { Config } from "../config/shape.ts";
+import type { Platform } from "../ids.ts";
+import { needsLedger, needsOf } from "../snapshot/needs.ts";
+
+/** A script that does its work and ends. */
+export type SyncScript = "fetch-earnings" | "sync-discord" | "sync-matrix" | "sync-lists";
+/** A script that goes on until it is stopped. */
+export type Listener = "link-server" | "upsell-listener";
+
+export const scriptPath = (name: SyncScript | Listener): string =>
+  fileURLToPath(new URL(`../../scripts/${name}.ts`, import.meta.url));
+
+type Places = Pick<Config, "discord" | "matrix" | "listSync">;
+
+/** The scripts of a round, in order: what comes from Fanvue before what it decides on. */
+export function roundOf({ discord, matrix, listSync }: Places): readonly SyncScript[] {
+  const roles = discord?.places ?? [];
+  const rooms = matrix?.places ?? [];
+  const duties: readonly (readonly [SyncScript, boolean])[] = [
+    ["fetch-earnings", needsLedger(needsOf([...roles, ...rooms]))],
+    ["sync-discord", roles.length > 0],
+    ["sync-matrix", rooms.length > 0],
+    ["sync-lists", listSync.length > 0],
+  ];
+  return duties.filter(([, isNeeded]) => isNeeded).map(([script]) => script);
+}
+
+/** The listener serves the slash commands, too: a server on Discord is enough for it. */
+export function listenersOf({ link, discord }: Pick<Config, "link" | "discord">): readonly Listener[] {
+  return [
+    ...(link.isConfigured ? (["link-server"] as const) : []),
+    ...(discord === undefined ? [] : (["upsell-listener"] as const)),
+  ];
+}
+
+/** What is to be run for a fan who linked an account on this platform: a role may decide on a list, too. */
+export function scriptsFor(
+  platform: Platform,
+  { listSync }: Pick<Config, "listSync">,
+): readonly SyncScript[] {
+  const decides = platform === "discord" && listSync.some(({ primary }) => primary === "discord");
+  return [`sync-${platform}`, ...(decides ? (["sync-lists"] as const) : [])];
+}
