@@ -1,4 +1,5 @@
 /** From a config.yaml to a typed config, or to everything that is wrong with it. */
+import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { BadInputError } from "../errors.ts";
 import { build } from "./build.ts";
@@ -6,17 +7,41 @@ import { type Environment, toPlain } from "./plain.ts";
 import type { Config } from "./shape.ts";
 import { loadText, located, parseYaml } from "./yaml.ts";
 
+export interface ConfigFile {
+  readonly text: string;
+  /** As `stat` gives it. */
+  readonly mode: number;
+}
+
+/**
+ * Names a copy of the config that the daemon accepted: its text counts then, and all that is said speaks of the file
+ * itself. A copy that is gone does not count.
+ */
+export const acceptedCopyVariable = "FANVUE_SYNC_ACCEPTED_CONFIG";
+
 /**
  * Reads and checks the config at `path`; `${NAME}` in a value is taken from `env`. The result is frozen.
  * Throws one BadInputError that lists all faults, each with file, line, key and remedy.
  */
 export function loadConfig(path: string, env: Environment = process.env): Config {
+  const copy = env[acceptedCopyVariable];
+  const accepted = copy === undefined ? undefined : loadText(copy);
+  const file = accepted === undefined ? loadConfigFile(path) : { ...accepted, mode: modeOf(path) };
+  return parseConfig(file, path, env);
+}
+
+/** What stands in the file. Throws a BadInputError where it cannot be read. */
+export function loadConfigFile(path: string): ConfigFile {
   const file = loadText(path);
-  if (file === undefined)
-    throw new BadInputError(
-      `${path}: there is no such file.`,
-      "Copy config.yaml.example to config.yaml and fill it in, or name another file with --config PATH.",
-    );
+  if (file !== undefined) return file;
+  throw new BadInputError(
+    `${path}: there is no such file.`,
+    "Copy config.yaml.example to config.yaml and fill it in, or name another file with --config PATH.",
+  );
+}
+
+/** The same as `loadConfig`, of a file that was read. */
+export function parseConfig(file: ConfigFile, path: string, env: Environment): Config {
   const { root, faults } = parseYaml(file.text);
   if (faults.length > 0)
     throw faulty(
@@ -50,6 +75,15 @@ function faulty(path: string, faults: readonly string[]): BadInputError {
 }
 
 const readableByOthers = 0o044;
+
+/** Nobody reads a file that is gone, or that cannot be looked at. */
+function modeOf(path: string): number {
+  try {
+    return statSync(path).mode;
+  } catch {
+    return 0;
+  }
+}
 
 function modeWarnings(path: string, mode: number): readonly string[] {
   if (process.platform === "win32" || (mode & readableByOthers) === 0) return [];

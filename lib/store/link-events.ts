@@ -71,6 +71,10 @@ export function loadLinkEvents(
     .map(eventIn);
 }
 
+/** The events after one, oldest first; `version` as `loadLinksVersion` gives it. */
+export const loadLinkEventsAfter = (sql: Sql, version: number): readonly RecordedLinkEvent[] =>
+  sql.all("SELECT * FROM link_events WHERE id > ? ORDER BY id", [version]).map(eventIn);
+
 const eventIn = (row: Row): RecordedLinkEvent => ({
   atMs: integer(row, "at_ms"),
   event: kinds.parse(row["event"]),

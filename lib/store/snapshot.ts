@@ -46,6 +46,12 @@ export function loadSnapshot(sql: Sql, fans?: readonly FanId[]): StoredSnapshot 
   };
 }
 
+/** When the newest snapshot was taken; undefined: there is none. */
+export function loadSnapshotTime(sql: Sql): number | undefined {
+  const head = sql.get("SELECT ended_at_ms FROM snapshot");
+  return head && integer(head, "ended_at_ms");
+}
+
 /** Puts a snapshot in the place of the one before. Followers, often many, are written only when they were read anew. */
 export function saveSnapshot(sql: Sql, snapshot: StoredSnapshot): void {
   const { endedAtMs, needsKey, subscribers, followers, lists } = snapshot;

@@ -58,14 +58,14 @@ export async function proveDiscord(visitor: Visitor, person: Person): Promise<vo
 }
 
 /** Somebody who has signed in with Fanvue. */
-export async function signedIn(site: Site, person: Person): Promise<Visitor> {
+export async function signedIn(site: Pick<Site, "visitor">, person: Person): Promise<Visitor> {
   const visitor = site.visitor();
   await signIn(visitor, person);
   return visitor;
 }
 
 /** Somebody who has proved both, and stands before the page of confirmation. */
-export async function ready(site: Site, person: Person): Promise<Visitor> {
+export async function ready(site: Pick<Site, "visitor">, person: Person): Promise<Visitor> {
   const visitor = await signedIn(site, person);
   await proveDiscord(visitor, person);
   return visitor;

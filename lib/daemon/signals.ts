@@ -1,0 +1,34 @@
+/** The signals that only the daemon hears. */
+import { closeSync, openSync } from "node:fs";
+
+/** After the first signal that asks to end, another one ends the process and all scripts at once. */
+export function onSecondSignal(first: AbortSignal): void {
+  first.addEventListener("abort", () => {
+    // Whoever runs a script ends it when this process exits.
+    process.once("SIGINT", () => process.exit(130)).once("SIGTERM", () => process.exit(143));
+  });
+}
+
+/** SIGHUP asks to read the config again, unless it says that the terminal in which the daemon runs was closed. */
+export function onHangUp(reload: () => Promise<void>): void {
+  process.on("SIGHUP", () => {
+    if (process.stderr.isTTY && isTerminalGone()) endUnseen();
+    else void reload();
+  });
+}
+
+function endUnseen(): void {
+  // What can no longer be shown must not get in the way of an end in order.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  process.kill(process.pid, "SIGTERM");
+}
+
+/** https://man7.org/linux/man-pages/man4/tty.4.html: a process without a controlling terminal cannot open this. */
+function isTerminalGone(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,57 @@
+/** Looks at the database whenever another process has changed it. */
+import { statSync } from "node:fs";
+import type { Database } from "../db.ts";
+import { OperatorError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { type DatabaseFacts, loadFacts } from "./facts.ts";
+import { rest } from "./pauses.ts";
+
+export interface WatchOptions {
+  readonly database: Database;
+  /** Whether a sync is at work, which writes every second. */
+  readonly isBusy: () => boolean;
+  /** Called after each look; undefined: the database cannot be read. */
+  readonly onFacts: (facts: DatabaseFacts | undefined) => void;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** A look reads the whole file, hence only one that has changed, and seldom while a sync keeps changing it. */
+const lookEveryMs = { quiet: 2000, busy: 6000 } as const;
+
+/** Looks until the signal is aborted. */
+export async function watchDatabase(options: WatchOptions): Promise<void> {
+  const { database, isBusy, onFacts, log, signal } = options;
+  let seen: string | undefined;
+  let linksVersion: number | undefined;
+  let told: string | undefined;
+
+  async function look(): Promise<void> {
+    try {
+      const facts = await database.read((sql) => loadFacts(sql, linksVersion));
+      ({ linksVersion } = facts);
+      told = undefined;
+      onFacts(facts);
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      const sentence = `${error.message} ${error.remedy}`;
+      // Once, not at each change.
+      if (sentence !== told) log.error(sentence);
+      told = sentence;
+      onFacts(undefined);
+    }
+  }
+
+  while (!signal.aborted) {
+    const found = mark(database.path);
+    if (found !== seen) await look();
+    seen = found;
+    await rest(isBusy() ? lookEveryMs.busy : lookEveryMs.quiet, signal);
+  }
+}
+
+/** What changes with every write, which puts a new file in the place of the old one. */
+function mark(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? "none" : `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+}

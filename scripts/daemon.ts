@@ -1,0 +1,54 @@
+/**
+ * Does everything by itself: syncs at the times of schedule.sync (every five minutes), keeps link-server and
+ * upsell-listener up where the config has link pages and a Discord server, and syncs whoever is newly linked within
+ * seconds. Runs until it is stopped.
+ *
+ *   npm run daemon                                  go on until Ctrl-C or SIGTERM; what is under way has 30 s to end
+ *   npx tsx scripts/daemon.ts --config other.yaml   with another config
+ *   npx tsx scripts/daemon.ts --json                print at the start, as one line of JSON, what it is going to do
+ *   kill -HUP PID                                   read the config again; a faulty one changes nothing
+ *
+ * The config counts as it was accepted last, whatever stands in the file meanwhile. With schedule.health_port it says at
+ * http://127.0.0.1:PORT/healthz how it is: 200, or 503 when a script had no good run for more than three intervals.
+ *
+ * Exit: 2 bad options or config, or the health port is taken; 75 another daemon has this data folder; 130 or 143 when it
+ * was stopped.
+ */
+import { command } from "../lib/cli.ts";
+import { startDaemon } from "../lib/daemon/daemon.ts";
+import { describeDuties, dutiesJson } from "../lib/daemon/describe.ts";
+import { onHangUp, onSecondSignal } from "../lib/daemon/signals.ts";
+import { BusyError, exitCodes } from "../lib/errors.ts";
+import { lockPath, withLock } from "../lib/lock.ts";
+import { runScript } from "../lib/run-script.ts";
+
+await command({
+  name: "daemon",
+  summary: "Syncs by the clock, and keeps the link pages and the Discord listener up.",
+  options: {},
+  run({ config: { path: configPath }, dataDir, options, log, signal, print }) {
+    const busy = () =>
+      new BusyError(
+        `Another daemon is running with the data folder ${dataDir}.`,
+        "Let that one go on, or end it first.",
+      );
+    return withLock(lockPath(dataDir, "daemon"), { waitMs: 0, busy }, async () => {
+      onSecondSignal(signal);
+      const daemon = await startDaemon({
+        configPath,
+        dataDir,
+        environment: process.env,
+        scriptArgs: options.verbose ? ["--verbose"] : [],
+        run: runScript,
+        random: Math.random,
+        log,
+        signal,
+      });
+      onHangUp(daemon.reload);
+      if (options.json) print(JSON.stringify({ pid: process.pid, ...dutiesJson(daemon.config) }));
+      log.info([`The daemon is up (process ${process.pid}).`, ...describeDuties(daemon.config)].join("\n"));
+      await daemon.ended;
+      return exitCodes.inOrder;
+    });
+  },
+});

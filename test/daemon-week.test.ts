@@ -1,0 +1,250 @@
+/** A week of the daemon under a fake clock: when rounds begin, what is left out, and what a new config changes. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { after, describe, mock, test, type TestContext } from "node:test";
+import pino from "pino";
+import { startDaemon } from "../lib/daemon/daemon.ts";
+import type { ScriptEnd } from "../lib/run-script.ts";
+import { temporaryFolder } from "./harness.ts";
+
+const secondMs = 1000;
+const minuteMs = 60 * secondMs;
+const dayMs = 24 * 60 * minuteMs;
+const intervalMs = 5 * minuteMs;
+const stepMs = 5 * secondMs;
+
+const ownTimeZone = process.env["TZ"];
+process.env["TZ"] = "Europe/Berlin";
+after(() => {
+  if (ownTimeZone === undefined) delete process.env["TZ"];
+  else process.env["TZ"] = ownTimeZone;
+});
+
+const configText = (sync: string, more = "") => `
+fanvue: { client_id: app, client_secret: hush, redirect_uri: "http://localhost:8080/callback" }
+discord: { token: token, guild_id: 123456789012345678 }
+roles: { 987654321098765432: { type: unlock, content_id: 00000000-0000-4000-8000-000000000001 } }
+matrix: { homeserver: "https://hs.org", user_id: "@bot:hs.org", access_token: token }
+rooms: { "#a:hs.org": { type: subscription } }
+list_sync: { a: { discord_role_id: 111111111111111111, fanvue_list: { name: a }, primary: discord } }
+schedule: { sync: "${sync}" }
+${more}`;
+
+interface Ran {
+  readonly script: string;
+  readonly atMs: number;
+}
+
+interface Week {
+  readonly ran: readonly Ran[];
+  /** The most syncs that ran at the same time. */
+  readonly mostAtOnce: () => number;
+  readonly logged: readonly string[];
+  /** Lets time pass. */
+  pass(ms: number): Promise<void>;
+  saveConfig(text: string): void;
+  readonly reload: () => Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface WeekOptions {
+  readonly from: string;
+  /** How the n-th run of a script ends, and how long it takes; default: in order, after 5 s. */
+  readonly run?: (script: string, times: number) => { readonly end?: ScriptEnd; readonly tookMs?: number };
+}
+
+/** The same chances in every run. https://en.wikipedia.org/wiki/Linear_congruential_generator */
+function createChance(): () => number {
+  let state = 1;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}
+
+const settle = async () => {
+  for (let times = 0; times < 3; times += 1) await new Promise(setImmediate);
+};
+
+async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions): Promise<Week> {
+  const folder = temporaryFolder(t);
+  const configPath = join(folder, "config.yaml");
+  const saveConfig = (text: string) => {
+    writeFileSync(configPath, text, { mode: 0o600 });
+  };
+  saveConfig(configText("*/5 * * * *"));
+  mock.timers.enable({ apis: ["setTimeout", "Date"], now: Date.parse(from) });
+  t.after(() => {
+    mock.timers.reset();
+  });
+  const stop = new AbortController();
+  const ran: Ran[] = [];
+  const times = new Map<string, number>();
+  let atOnce = 0;
+  let most = 0;
+  const logged: string[] = [];
+  const daemon = await startDaemon({
+    configPath,
+    dataDir: join(folder, "data"),
+    environment: {},
+    scriptArgs: [],
+    random: createChance(),
+    log: pino({ level: "info" }, { write: (line: string) => void logged.push(line) }),
+    signal: stop.signal,
+    async run(path, _args, { signal }) {
+      const script = basename(path, ".ts");
+      if (script === "upsell-listener") return await whenAborted(signal);
+      ran.push({ script, atMs: Date.now() });
+      const count = (times.get(script) ?? 0) + 1;
+      times.set(script, count);
+      most = Math.max(most, (atOnce += 1));
+      const { end = { code: 0 }, tookMs = stepMs } = run(script, count);
+      await new Promise((resolve) => setTimeout(resolve, tookMs));
+      atOnce -= 1;
+      return end;
+    },
+  });
+  await settle();
+  return {
+    ran,
+    mostAtOnce: () => most,
+    logged,
+    async pass(ms) {
+      const untilMs = Date.now() + ms;
+      while (Date.now() < untilMs) {
+        // Finely where rounds are, coarsely elsewhere.
+        mock.timers.tick(Date.now() % intervalMs < minuteMs ? stepMs : minuteMs);
+        await settle();
+      }
+    },
+    saveConfig,
+    reload: daemon.reload,
+    async stop() {
+      stop.abort();
+      await settle();
+      mock.timers.tick(dayMs);
+      await daemon.ended;
+    },
+  };
+}
+
+const whenAborted = (signal: AbortSignal): Promise<ScriptEnd> =>
+  new Promise((resolve) => {
+    signal.addEventListener("abort", () => {
+      resolve({ code: 143 });
+    });
+  });
+
+const chain = ["fetch-earnings", "sync-discord", "sync-matrix", "sync-lists"];
+
+/** When rounds began: whatever it runs, fetch-earnings is the first. */
+const beginnings = ({ ran }: Week) =>
+  ran.filter(({ script }) => script === "fetch-earnings").map(({ atMs }) => atMs);
+
+const gaps = (times: readonly number[]) => times.slice(1).map((ms, index) => ms - (times[index] ?? 0));
+
+describe("a week of the daemon", { timeout: 60_000 }, () => {
+  test("has a round every five minutes, in order, never two syncs at once, also where clocks are set back", async (t) => {
+    const from = "2026-10-19T00:00:00Z";
+    const week = await startWeek(t, { from });
+    await week.pass(7 * dayMs);
+    const begun = beginnings(week);
+    // One at the start, at once, and one at each time of the schedule, the last of which has just come.
+    assert.equal(begun[0], Date.parse(from));
+    const late = begun.slice(1).map((ms) => ms % intervalMs);
+    assert.equal(begun.length, 1 + (7 * dayMs) / intervalMs - (late.length < 2016 ? 1 : 0));
+    assert.equal(week.mostAtOnce(), 1);
+    assert.deepEqual(
+      week.ran.slice(0, 4 * (begun.length - 1)).map(({ script }) => script),
+      begun.slice(1).flatMap(() => chain),
+    );
+    // Half a minute is a tenth of the interval.
+    assert.ok(Math.max(...late) <= 30 * secondMs, `the latest began ${String(Math.max(...late))} ms late`);
+    assert.ok(new Set(late).size >= 6, "they are spread");
+    assert.ok(Math.max(...gaps(begun)) <= intervalMs + 30 * secondMs, "no hour is left out");
+    await week.stop();
+  });
+
+  test("leaves out and counts what comes during a long round, and queues none of it", async (t) => {
+    const week = await startWeek(t, {
+      from: "2026-06-01T00:00:00Z",
+      run: (script, times) => (script === "sync-matrix" && times === 3 ? { tookMs: 3 * intervalMs } : {}),
+    });
+    await week.pass(61 * minuteMs);
+    assert.equal(week.mostAtOnce(), 1);
+    const begun = beginnings(week);
+    assert.equal(begun.length, 1 + 12 - 3);
+    const told = week.logged.filter((line) => line.includes("its next times were left out"));
+    assert.equal(told.length, 1);
+    assert.match(told.join(""), /"leftOut":3/);
+    await week.stop();
+  });
+
+  test("goes on with the chain after failures and kills, but not where all scripts need what is faulty", async (t) => {
+    const ends: Readonly<Record<string, readonly ScriptEnd[]>> = {
+      "fetch-earnings": [{ code: 5 }, { signal: "SIGKILL" }, { code: 75 }, { code: 0 }, { code: 0 }],
+      "sync-discord": [{ code: 4 }, { code: 3 }, { code: 75 }, { code: 2 }, { code: 1 }],
+      "sync-matrix": [{ trouble: "spawn EAGAIN" }],
+    };
+    const week = await startWeek(t, {
+      from: "2026-06-01T00:00:00Z",
+      run: (script, times) => ({ end: ends[script]?.[times - 1] ?? { code: 0 }, tookMs: secondMs }),
+    });
+    await week.pass(21 * minuteMs);
+    const rounds = beginnings(week).map((ms, index, all) =>
+      week.ran
+        .filter(({ atMs }) => atMs >= ms && atMs < (all[index + 1] ?? Infinity))
+        .map(({ script }) => script),
+    );
+    assert.deepEqual(rounds, [chain, chain, chain, chain.slice(0, 2), chain]);
+    const told = week.logged.filter((line) => line.includes('"level":50'));
+    assert.equal(told.length, 1, told.join(""));
+    assert.match(told.join(""), /sync-discord could not use the config, an address book or the database/);
+    assert.match(week.logged.join(""), /sync-matrix could not be started: spawn EAGAIN/);
+    assert.match(week.logged.join(""), /fetch-earnings was ended by SIGKILL/);
+    await week.stop();
+  });
+
+  test("follows a new config, and keeps the old one where the new one is faulty", async (t) => {
+    const week = await startWeek(t, { from: "2026-06-01T00:00:00Z" });
+    await week.pass(61 * minuteMs);
+    const before = beginnings(week).length;
+    week.saveConfig(configText("*/5 * * * *", "rolls: {}"));
+    await week.reload();
+    assert.match(week.logged.at(-1) ?? "", /"level":50.*all goes on as before.*rolls: is no known key/);
+    await week.pass(61 * minuteMs);
+    assert.equal(beginnings(week).length - before, 12);
+
+    week.saveConfig(configText("*/20 * * * *", "trust_proxy: true"));
+    await week.reload();
+    assert.match(week.logged.join(""), /The config was read again\. Changed: schedule, trust_proxy\./);
+    await week.pass(61 * minuteMs);
+    assert.equal(beginnings(week).length - before, 12 + 3);
+
+    week.saveConfig(configText("off"));
+    await week.reload();
+    await week.pass(dayMs);
+    assert.equal(beginnings(week).length - before, 12 + 3);
+    await week.stop();
+  });
+
+  test("has one round after a sleep of the machine, however many times passed", async (t) => {
+    const week = await startWeek(t, { from: "2026-06-01T00:00:00Z" });
+    await week.pass(13 * minuteMs);
+    const before = beginnings(week).length;
+    // Timers stand still while a machine sleeps.
+    mock.timers.setTime(Date.now() + 8 * 60 * minuteMs);
+    await settle();
+    await week.pass(2 * minuteMs);
+    assert.equal(beginnings(week).length - before, 1);
+    await week.stop();
+  });
+
+  test("ends while a script is under way, and begins nothing any more", async (t) => {
+    const week = await startWeek(t, { from: "2026-06-01T00:00:00Z" });
+    const before = week.ran.length;
+    await week.stop();
+    assert.deepEqual([before, week.ran.length], [1, 1]);
+  });
+});

@@ -1,0 +1,577 @@
+/** The parts of the daemon: what a config asks of it, who goes first, how it waits, and how it judges itself. */
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { describe, mock, test, type TestContext } from "node:test";
+import pino from "pino";
+import { loadConfig } from "../lib/config/load.ts";
+import type { Config } from "../lib/config/shape.ts";
+import { changedParts, copyEnvironment, readConfig, removeCopy, saveCopy } from "../lib/daemon/accepted.ts";
+import { listenersOf, roundOf, scriptsFor } from "../lib/daemon/duties.ts";
+import { endInWords, endsRound, isGood } from "../lib/daemon/ends.ts";
+import { loadFacts } from "../lib/daemon/facts.ts";
+import { type DaemonState, type Health, healthOf } from "../lib/daemon/health.ts";
+import { createHealthPage } from "../lib/daemon/health-page.ts";
+import { createLane } from "../lib/daemon/lane.ts";
+import { createListeners } from "../lib/daemon/listeners.ts";
+import { jitterMs, restartPauseMs } from "../lib/daemon/pauses.ts";
+import { createRecords } from "../lib/daemon/records.ts";
+import { followTimes } from "../lib/daemon/timetable.ts";
+import { readWish } from "../lib/daemon/wishes.ts";
+import { openDatabase } from "../lib/db.ts";
+import { parseDiscordUserId, parseFanId, parseMxid } from "../lib/ids.ts";
+import { runScript, type ScriptEnd } from "../lib/run-script.ts";
+import { addLink, inviteAgain, removeLink } from "../lib/store/links.ts";
+import { temporaryFolder } from "./harness.ts";
+import { freePort } from "./synapse/homeserver.ts";
+
+const silent = pino({ level: "silent" });
+const minuteMs = 60_000;
+
+const fanAt = (index: number) =>
+  parseFanId(`00000000-0000-4000-8000-${String(index).padStart(12, "0")}`) ?? assert.fail();
+const [ana, bea] = [fanAt(1), fanAt(2)];
+
+const fanvue =
+  'fanvue: { client_id: app, client_secret: hush, redirect_uri: "http://localhost:8080/callback" }\n';
+const discord = "discord: { token: token, guild_id: 123456789012345678 }\n";
+const matrix = 'matrix: { homeserver: "https://hs.org", user_id: "@bot:hs.org", access_token: token }\n';
+
+function write(folder: string, content: string): string {
+  const path = join(folder, "config.yaml");
+  writeFileSync(path, fanvue + content, { mode: 0o600 });
+  return path;
+}
+const configOf = (t: TestContext, content: string): Config =>
+  loadConfig(write(temporaryFolder(t), content), {});
+
+const settle = async () => {
+  for (let times = 0; times < 5; times += 1) await new Promise(setImmediate);
+};
+
+// ---- Pure -------------------------------------------------------------------------------------------------------
+
+describe("what a config asks of the daemon", () => {
+  const mirror =
+    "list_sync: { a: { discord_role_id: 111111111111111111, fanvue_list: { name: a }, primary: discord } }\n";
+
+  test("is to sync where there are places, and to read the ledger where a rule needs it", (t) => {
+    const subscribers = "roles: { 987654321098765432: { type: subscription } }\n";
+    const spenders = 'rooms: { "#a:hs.org": { type: spending, min_lifetime_spend_cents: 5000 } }\n';
+    assert.deepEqual(roundOf(configOf(t, "")), []);
+    assert.deepEqual(roundOf(configOf(t, discord + matrix)), []);
+    assert.deepEqual(roundOf(configOf(t, discord + subscribers)), ["sync-discord"]);
+    assert.deepEqual(roundOf(configOf(t, matrix + spenders)), ["fetch-earnings", "sync-matrix"]);
+    assert.deepEqual(roundOf(configOf(t, discord + subscribers + matrix + spenders + mirror)), [
+      "fetch-earnings",
+      "sync-discord",
+      "sync-matrix",
+      "sync-lists",
+    ]);
+  });
+
+  test("is to keep up the link pages where they are meant, and the listener where there is a server", (t) => {
+    const oauth =
+      'discord: { token: token, guild_id: 123456789012345678, oauth_client_id: a, oauth_client_secret: b, oauth_redirect_uri: "http://localhost:8080/callback" }\n';
+    assert.deepEqual(listenersOf(configOf(t, matrix)), []);
+    assert.deepEqual(listenersOf(configOf(t, `${matrix}link: { port: 8080 }\n`)), ["link-server"]);
+    assert.deepEqual(listenersOf(configOf(t, discord)), ["upsell-listener"]);
+    assert.deepEqual(listenersOf(configOf(t, oauth)), ["link-server", "upsell-listener"]);
+  });
+
+  test("is to fill lists for a new link, too, where a role decides on one", (t) => {
+    assert.deepEqual(scriptsFor("discord", configOf(t, discord)), ["sync-discord"]);
+    assert.deepEqual(scriptsFor("discord", configOf(t, discord + mirror)), ["sync-discord", "sync-lists"]);
+    assert.deepEqual(scriptsFor("matrix", configOf(t, discord + mirror)), ["sync-matrix"]);
+  });
+
+  test("can be compared with what another one asks", (t) => {
+    const before = configOf(t, `${discord}protected: [333333333333333333]\n`);
+    assert.deepEqual(
+      changedParts(before, configOf(t, `${discord}protected: [333333333333333333] # us\n`)),
+      [],
+    );
+    const after = configOf(t, `${discord}protected: [444444444444444444]\nschedule: { sync: off }\n`);
+    assert.deepEqual(changedParts(before, after), ["protected", "schedule"]);
+  });
+});
+
+test("the end of a script is good in order and with removals held, and ends a round only where all need what is faulty", () => {
+  const ends: readonly ScriptEnd[] = [
+    ...[0, 1, 2, 3, 4, 5, 75].map((code) => ({ code })),
+    { signal: "SIGKILL" },
+    { trouble: "spawn EAGAIN" },
+  ];
+  assert.deepEqual(ends.filter(isGood), [{ code: 0 }, { code: 3 }]);
+  assert.deepEqual(ends.filter(endsRound), [{ code: 2 }]);
+  assert.equal(
+    endInWords({ code: 4 }),
+    "ended with exit code 4 (a step failed, or a place could not be read)",
+  );
+  assert.equal(endInWords({ code: 143 }), "ended with exit code 143");
+  assert.equal(endInWords({ signal: "SIGKILL" }), "was ended by SIGKILL");
+});
+
+test("the pause before a round is a tenth of the interval at most, and never more than half a minute", () => {
+  assert.equal(jitterMs(5 * minuteMs, 0), 0);
+  assert.equal(jitterMs(5 * minuteMs, 0.5), 15_000);
+  assert.equal(jitterMs(24 * 60 * minuteMs, 0.9999), 29_997);
+  assert.equal(jitterMs(2000, 0.5), 100);
+});
+
+test("a listener that keeps crashing comes back ever later, and soon again once it was up for long", () => {
+  const pauses: number[] = [];
+  for (let times = 0; times < 11; times += 1) pauses.push(restartPauseMs(pauses.at(-1), 1000));
+  assert.deepEqual(
+    pauses.map((ms) => ms / 1000),
+    [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300],
+  );
+  assert.equal(restartPauseMs(300_000, 9 * minuteMs), 300_000);
+  assert.equal(restartPauseMs(300_000, 10 * minuteMs), 1000);
+});
+
+// ---- Health -----------------------------------------------------------------------------------------------------
+
+describe("the daemon's health", () => {
+  const startedAtMs = Date.parse("2026-06-01T12:00:00Z");
+  const stateAt = (runsMs: readonly number[], records: DaemonState["records"]): DaemonState => ({
+    startedAtMs,
+    schedule: { sync: "*/5 * * * *", runsMs },
+    roundsLeftOut: 0,
+    records,
+    listeners: new Map([["link-server", { isUp: false, restarts: 3 }]]),
+    facts: {
+      snapshotEndedAtMs: startedAtMs - 30_000,
+      held: { discord: { hash: "e5f13b92ceda", count: 2 } },
+      wishes: [{ fan: ana, platform: "discord" }],
+      linksVersion: 7,
+    },
+  });
+  const runsMs = [startedAtMs + 5 * minuteMs, startedAtMs + 10 * minuteMs];
+
+  test("is well while each script had a good run within three intervals, or had no time for one yet", () => {
+    let nowMs = startedAtMs;
+    const records = createRecords(() => nowMs);
+    const isWell = () => healthOf(stateAt(runsMs, records.all()), nowMs).healthy;
+    records.expect(["sync-discord", "sync-matrix"]);
+    nowMs += 15 * minuteMs;
+    assert.ok(isWell());
+    nowMs += 1;
+    assert.ok(!isWell());
+    for (const script of ["sync-discord", "sync-matrix"] as const) records.began(script);
+    records.ended("sync-discord", { code: 3 });
+    records.ended("sync-matrix", { code: 4 });
+    assert.ok(!isWell(), "a failure is no good run");
+    records.ended("sync-matrix", { code: 0 });
+    assert.ok(isWell());
+    nowMs += 10 * minuteMs;
+    // A script that a new config brought has its own time.
+    records.expect(["fetch-earnings", "sync-discord"]);
+    nowMs += 5 * minuteMs;
+    assert.ok(isWell());
+    nowMs += 1;
+    assert.ok(!isWell());
+    records.ended("sync-discord", { code: 0 });
+    assert.ok(isWell());
+  });
+
+  test("does not wait for rounds that do not come", () => {
+    const state = { ...stateAt(runsMs, new Map()), schedule: undefined };
+    assert.ok(healthOf(state, startedAtMs + 1e9).healthy);
+  });
+
+  test("tells of runs, listeners, the snapshot and what is held, and of no fan", () => {
+    let nowMs = startedAtMs + 1000;
+    const records = createRecords(() => nowMs);
+    records.expect(["sync-discord", "sync-matrix", "sync-lists"]);
+    records.began("sync-discord");
+    nowMs += 1000;
+    records.ended("sync-discord", { code: 4 });
+    records.began("sync-matrix");
+    records.ended("sync-matrix", { signal: "SIGKILL" });
+    records.began("sync-lists");
+    const health = healthOf(stateAt(runsMs, records.all()), nowMs);
+    assert.deepEqual(health, {
+      healthy: true,
+      startedAt: "2026-06-01T12:00:00.000Z",
+      schedule: "*/5 * * * *",
+      nextRound: "2026-06-01T12:05:00.000Z",
+      roundsLeftOut: 0,
+      scripts: {
+        "sync-discord": {
+          startedAt: "2026-06-01T12:00:01.000Z",
+          endedAt: "2026-06-01T12:00:02.000Z",
+          exitCode: 4,
+          endedBy: null,
+          lastGoodRunEndedAt: null,
+        },
+        "sync-matrix": {
+          startedAt: "2026-06-01T12:00:02.000Z",
+          endedAt: "2026-06-01T12:00:02.000Z",
+          exitCode: null,
+          endedBy: "SIGKILL",
+          lastGoodRunEndedAt: null,
+        },
+        "sync-lists": {
+          startedAt: "2026-06-01T12:00:02.000Z",
+          endedAt: null,
+          exitCode: null,
+          endedBy: null,
+          lastGoodRunEndedAt: null,
+        },
+      },
+      listeners: { "link-server": { up: false, restarts: 3 } },
+      snapshotAgeSeconds: 32,
+      held: { discord: { hash: "e5f13b92ceda", count: 2 } },
+    });
+    assert.ok(!JSON.stringify(health).includes(ana));
+  });
+});
+
+describe("the health page", () => {
+  const healthWith = (healthy: boolean): Health => ({
+    healthy,
+    startedAt: "",
+    schedule: null,
+    nextRound: null,
+    roundsLeftOut: 0,
+    scripts: {},
+    listeners: {},
+    snapshotAgeSeconds: null,
+  });
+
+  async function ask(port: number, path: string, options: { method?: string; host?: string } = {}) {
+    const { method = "GET", host = `127.0.0.1:${port}` } = options;
+    const sent = request({ host: "127.0.0.1", port, path, method, headers: { host } }).end();
+    const [response] = (await once(sent, "response")) as [NodeJS.ReadableStream & { statusCode: number }];
+    return { status: response.statusCode, body: await text(response) };
+  }
+
+  test("answers 200 or 503, to this machine's own names and nothing but a look", async (t) => {
+    let healthy = true;
+    const page = createHealthPage(() => healthWith(healthy));
+    t.after(() => page.move(undefined));
+    const port = await freePort();
+    await page.move(port);
+    const well = await ask(port, "/healthz");
+    assert.equal(well.status, 200);
+    assert.deepEqual(JSON.parse(well.body), healthWith(true));
+    assert.deepEqual(await ask(port, "/healthz", { method: "HEAD", host: "localhost" }), {
+      status: 200,
+      body: "",
+    });
+    healthy = false;
+    assert.equal((await ask(port, "/healthz?now")).status, 503);
+    assert.equal((await ask(port, "/healthz", { method: "POST" })).status, 405);
+    assert.equal((await ask(port, "/")).status, 404);
+    for (const host of ["evil.example", "127.0.0.1.evil.example", `evil.example:${port}`])
+      assert.equal((await ask(port, "/healthz", { host })).status, 403, host);
+  });
+
+  test("moves to another port, and stays where it is when that is taken", async (t) => {
+    const [here, there] = [await freePort(), await freePort()];
+    const [page, other] = [
+      createHealthPage(() => healthWith(true)),
+      createHealthPage(() => healthWith(true)),
+    ];
+    t.after(() => Promise.all([page.move(undefined), other.move(undefined)]));
+    await page.move(here);
+    await other.move(there);
+    await assert.rejects(page.move(there), {
+      name: "BadInputError",
+      message: `The health page cannot be served at 127.0.0.1, port ${there}: another program listens there.`,
+    });
+    assert.equal((await ask(here, "/healthz")).status, 200);
+    await other.move(undefined);
+    await page.move(there);
+    assert.equal((await ask(there, "/healthz")).status, 200);
+    await assert.rejects(ask(here, "/healthz"), { code: "ECONNREFUSED" });
+  });
+});
+
+// ---- Who runs when ----------------------------------------------------------------------------------------------
+
+describe("the lane of all syncs", () => {
+  function start() {
+    const lane = createLane();
+    const begun: string[] = [];
+    const ends: (() => void)[] = [];
+    const take = (name: string, haste: "urgent" | "patient") =>
+      lane.take(() => {
+        begun.push(name);
+        const { promise, resolve } = Promise.withResolvers<undefined>();
+        ends.push(() => {
+          resolve(undefined);
+        });
+        return promise;
+      }, haste);
+    const end = async () => {
+      ends.shift()?.();
+      await settle();
+    };
+    return { lane, begun, take, end };
+  }
+
+  test("takes one at a time, and who is in haste before whoever can wait", async () => {
+    const { lane, begun, take, end } = start();
+    void take("round 1", "patient");
+    void take("round 2", "patient");
+    void take("fan 1", "urgent").then(() => take("fan 2", "urgent"));
+    assert.deepEqual(begun, ["round 1"]);
+    for (let times = 0; times < 4; times += 1) await end();
+    assert.deepEqual(begun, ["round 1", "fan 1", "fan 2", "round 2"]);
+    assert.ok(!lane.isTaken());
+  });
+
+  test("lets who can wait have a turn after ten others", async () => {
+    const { begun, take, end } = start();
+    for (let count = 0; count < 25; count += 1) void take("fan", "urgent");
+    void take("round", "patient");
+    for (let times = 0; times < 26; times += 1) await end();
+    assert.equal(begun.indexOf("round"), 10);
+    assert.equal(begun.length, 26);
+  });
+
+  test("is free again after work that fails", async () => {
+    const lane = createLane();
+    await assert.rejects(
+      lane.take(() => Promise.reject(new Error("no")), "urgent"),
+      /no/,
+    );
+    assert.equal(await lane.take(() => Promise.resolve(5), "patient"), 5);
+  });
+});
+
+describe("listeners", () => {
+  /** Listeners that end when the test says so, under a fake clock. */
+  function start(t: TestContext) {
+    mock.timers.enable({ apis: ["setTimeout", "Date"], now: 0 });
+    t.after(() => {
+      mock.timers.reset();
+    });
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const runs: { readonly name: string; readonly atMs: number; end(end: ScriptEnd): void }[] = [];
+    const listeners = createListeners({
+      run(name, signal) {
+        const { promise, resolve } = Promise.withResolvers<ScriptEnd>();
+        runs.push({ name, atMs: Date.now(), end: resolve });
+        signal.addEventListener("abort", () => {
+          resolve({ code: 143 });
+        });
+        return promise;
+      },
+      now: Date.now,
+      log: pino({ level: "info" }, { write: (line: string) => void lines.push(line) }),
+      signal: stop.signal,
+    });
+    return { listeners, stop, lines, runs };
+  }
+
+  test("come back after a crash, each time later, with a word in the log", async (t) => {
+    const { listeners, lines, runs } = start(t);
+    await listeners.replace(["link-server"]);
+    await settle();
+    for (const [end, pauseMs] of [
+      [{ code: 1 }, 1000],
+      [{ code: 2 }, 2000],
+      [{ signal: "SIGKILL" }, 4000],
+      [{ trouble: "spawn EAGAIN" }, 8000],
+    ] as const) {
+      runs.at(-1)?.end(end);
+      await settle();
+      const begun = runs.length;
+      assert.deepEqual(listeners.status().get("link-server"), { isUp: false, restarts: begun - 1 });
+      mock.timers.tick(pauseMs - 1);
+      await settle();
+      assert.equal(runs.length, begun);
+      mock.timers.tick(1);
+      await settle();
+      assert.equal(runs.length, begun + 1);
+      assert.deepEqual(listeners.status().get("link-server"), { isUp: true, restarts: begun });
+    }
+    mock.timers.tick(10 * minuteMs);
+    runs.at(-1)?.end({ code: 1 });
+    await settle();
+    assert.match(
+      lines[0] ?? "",
+      /"level":40.*link-server ended with exit code 1 \(a bug\)\. It is started again in 1 s\./,
+    );
+    assert.match(lines.at(-1) ?? "", /It is started again in 1 s\./);
+  });
+
+  test("that have nothing to do are left alone", async (t) => {
+    const { listeners, lines, runs } = start(t);
+    await listeners.replace(["upsell-listener"]);
+    await settle();
+    runs[0]?.end({ code: 0 });
+    await settle();
+    mock.timers.tick(60 * minuteMs);
+    await settle();
+    assert.equal(runs.length, 1);
+    assert.match(lines.join(""), /has nothing to do by this config/);
+    await listeners.idle();
+  });
+
+  test("are replaced once they have ended, also in the middle of a pause, and end with the daemon", async (t) => {
+    const { listeners, stop, runs } = start(t);
+    await listeners.replace(["link-server", "upsell-listener"]);
+    await settle();
+    runs[0]?.end({ code: 1 });
+    await settle();
+    await listeners.replace(["link-server"]);
+    await settle();
+    assert.deepEqual(
+      runs.map(({ name }) => name),
+      ["link-server", "upsell-listener", "link-server"],
+    );
+    stop.abort();
+    await listeners.idle();
+    await listeners.replace(["link-server"]);
+    assert.equal(runs.length, 3);
+  });
+});
+
+test("the times of a schedule are not waited for in vain where the clock was set back", (t) => {
+  mock.timers.enable({ apis: ["Date"], now: Date.parse("2026-06-01T12:01:00Z") });
+  t.after(() => {
+    mock.timers.reset();
+  });
+  const waits: { readonly ms: number; readonly fn: () => void }[] = [];
+  t.mock.method(globalThis, "setTimeout", (fn: () => void, ms: number) => waits.push({ ms, fn }));
+  let struck = 0;
+  followTimes("*/5 * * * *", () => (struck += 1));
+  const timePasses = (toTime: string) => {
+    mock.timers.setTime(Date.parse(`2026-06-01T${toTime}Z`));
+    waits.at(-1)?.fn();
+    return waits.at(-1)?.ms;
+  };
+  assert.equal(waits[0]?.ms, minuteMs);
+  assert.equal(timePasses("12:04:30"), 30_000);
+  assert.equal(timePasses("09:03:10"), minuteMs);
+  assert.equal(timePasses("09:04:10"), 50_000);
+  assert.equal(struck, 0);
+  timePasses("09:05:00");
+  assert.equal(struck, 1);
+});
+
+// ---- Links ------------------------------------------------------------------------------------------------------
+
+describe("what the newest links ask for", () => {
+  const account = parseDiscordUserId("300000000000000001") ?? assert.fail();
+  const mxid = parseMxid("@ana:hs.org") ?? assert.fail();
+  const proved = { source: "proved", platform: "discord", account, fan: ana } as const;
+  const entered = { source: "operator", platform: "matrix", account: mxid, fan: bea } as const;
+
+  test("is a sync for those that the operator made since, and none for those of the link pages", async (t) => {
+    const database = openDatabase(temporaryFolder(t));
+    const before = await database.read((sql) => loadFacts(sql, undefined));
+    assert.deepEqual(before, { snapshotEndedAtMs: undefined, held: {}, wishes: [], linksVersion: 0 });
+    const after = await database.write((sql) => {
+      addLink(sql, proved, 1);
+      addLink(sql, entered, 2);
+      removeLink(sql, { ...entered, fan: undefined }, "links remove", 3);
+      return loadFacts(sql, before.linksVersion);
+    });
+    assert.deepEqual(after.wishes, [{ fan: bea, platform: "matrix" }]);
+    assert.deepEqual(await database.read((sql) => loadFacts(sql, after.linksVersion).wishes), []);
+    assert.deepEqual(await database.read((sql) => loadFacts(sql, undefined).wishes), []);
+  });
+
+  test("is a sync for the new fan of a transfer, and for all fans of who is let in again", async (t) => {
+    const database = openDatabase(temporaryFolder(t));
+    const { linksVersion } = await database.write((sql) => {
+      addLink(sql, proved, 1);
+      return loadFacts(sql, undefined);
+    });
+    const transferred = await database.write((sql) => {
+      removeLink(sql, { platform: "discord", account, fan: ana }, "links transfer", 2);
+      addLink(sql, { ...proved, source: "operator", fan: bea }, 2);
+      return loadFacts(sql, linksVersion);
+    });
+    assert.deepEqual(transferred.wishes, [{ fan: bea, platform: "discord" }]);
+    const again = await database.write((sql) => {
+      inviteAgain(sql, "discord", account, 3);
+      return loadFacts(sql, transferred.linksVersion);
+    });
+    assert.deepEqual(again.wishes, [{ fan: bea, platform: "discord" }]);
+  });
+});
+
+describe("what a script tells the daemon", { timeout: 20_000 }, () => {
+  const wisher = join(import.meta.dirname, "children", "wisher.ts");
+
+  test("is a wish for a sync, and anything else is none", () => {
+    assert.deepEqual(readWish({ ask: "sync soon", platform: "matrix", fan: ana }), {
+      fan: ana,
+      platform: "matrix",
+    });
+    for (const message of [
+      undefined,
+      "sync soon",
+      { ask: "sync soon", platform: "fanvue-lists", fan: ana },
+      { ask: "sync soon", platform: "matrix", fan: "--config" },
+      { platform: "matrix", fan: ana },
+    ])
+      assert.equal(readWish(message), undefined);
+  });
+
+  test("reaches it", async () => {
+    const heard: unknown[] = [];
+    const end = await runScript(wisher, [ana], {
+      log: silent,
+      signal: new AbortController().signal,
+      onMessage: (message) => heard.push(message),
+    });
+    assert.deepEqual(end, { code: 0 });
+    assert.deepEqual(heard.map(readWish), [{ fan: ana, platform: "matrix" }]);
+  });
+
+  test("is told to no other program that starts scripts with a channel", async () => {
+    const heard: unknown[] = [];
+    const child = fork(wisher, [ana], { silent: true, execArgv: [] });
+    child.on("message", (message) => heard.push(message));
+    assert.ok(child.stdout);
+    assert.equal(await text(child.stdout), "no parent\n");
+    assert.deepEqual(heard, []);
+  });
+});
+
+// ---- The accepted config ----------------------------------------------------------------------------------------
+
+describe("the config that was accepted", () => {
+  test("counts for scripts whatever stands in the file, under the file's own name", (t) => {
+    const folder = temporaryFolder(t);
+    const dataDir = join(folder, "data");
+    const path = write(folder, `${matrix}limits:\n`);
+    const accepted = readConfig(path, {});
+    saveCopy(dataDir, accepted);
+    writeFileSync(path, "half a con");
+    const env = copyEnvironment(dataDir);
+    const loaded = loadConfig(path, env);
+    assert.deepEqual(loaded, accepted.config);
+    assert.equal(loaded.path, path);
+    assert.deepEqual(loaded.warnings, [`${path}:3: limits: is empty, and taken as if it were not there.`]);
+    assert.throws(() => loadConfig(path, {}), { name: "BadInputError" });
+    // Where somebody tidied it away, the file itself is better than nothing.
+    removeCopy(dataDir);
+    assert.throws(() => loadConfig(path, env), { name: "BadInputError" });
+    write(folder, matrix);
+    assert.equal(loadConfig(path, env).matrix?.userId, "@bot:hs.org");
+  });
+
+  test("is kept from other eyes, and the file's own mode is still warned of", (t) => {
+    const folder = temporaryFolder(t);
+    const dataDir = join(folder, "data");
+    mkdirSync(dataDir, { mode: 0o700 });
+    const path = join(folder, "open.yaml");
+    writeFileSync(path, fanvue, { mode: 0o644 });
+    saveCopy(dataDir, readConfig(path, {}));
+    const { warnings } = loadConfig(path, copyEnvironment(dataDir));
+    assert.match(warnings.join(""), /open\.yaml: other users of this machine can read it/);
+  });
+});

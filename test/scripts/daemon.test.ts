@@ -1,0 +1,167 @@
+/** The script daemon as a person or a service manager runs it: rounds, links, health, signals, and nothing left behind. */
+import assert from "node:assert/strict";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+
+import { openDatabase } from "../../lib/db.ts";
+import { parseDiscordUserId, parseFanId } from "../../lib/ids.ts";
+import { addLink } from "../../lib/store/links.ts";
+import { confirm, ready } from "../attacks/ways.ts";
+import { isAlive, processesIn, setDaemonStage, until } from "../daemon-stage.ts";
+import { assertToldOnStderr, type Installation, type Person } from "../installation.ts";
+import { drops, hangs } from "../sandbox/faults.ts";
+
+/** In January: not while a test runs. */
+const once = "0 4 1 1 *";
+
+/** What `links add` does, without a process of its own. */
+const link = ({ dataDir }: Installation, { fan, discord }: Person) =>
+  openDatabase(dataDir).write((sql) =>
+    addLink(
+      sql,
+      {
+        platform: "discord",
+        account: parseDiscordUserId(discord) ?? assert.fail(),
+        fan: parseFanId(fan.uuid) ?? assert.fail(),
+        source: "operator",
+      },
+      Date.now(),
+    ),
+  );
+
+const logLine = /^\{"level":\d+,.*\}$/;
+
+describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
+  it("syncs at its start, then whoever is newly linked, keeps the pages up, and ends in order", async (t) => {
+    const stage = await setDaemonStage(t, { sync: once, platforms: ["discord"], pages: true });
+    const ana = stage.addPerson("ana");
+    const [bo, cleo, dan] = ["bo", "cleo", "dan"].map((name) => stage.addPerson(name, { linked: false }));
+    assert.ok(bo && cleo && dan);
+    for (const person of [ana, bo, cleo, dan]) stage.entitle("subscription", person);
+    stage.saveBooks();
+    const daemon = stage.startDaemon("--json");
+    const has = (name: string) => () => stage.holders("subscription").includes(name);
+
+    await until("ana, of the address book, has the role", has("ana"), daemon);
+    await until(
+      "the round is over",
+      async () => (await daemon.health())?.scripts["sync-discord"]?.exitCode === 0,
+      daemon,
+    );
+    await until(
+      "it knows of the snapshot",
+      async () => typeof (await daemon.health())?.snapshotAgeSeconds === "number",
+      daemon,
+    );
+    const health = await daemon.health();
+    assert.ok(health);
+    assert.equal(health.status, 200);
+    assert.deepEqual(Object.keys(health.listeners), ["link-server", "upsell-listener"]);
+
+    assertToldOnStderr(
+      await stage.run("daemon"),
+      75,
+      /Another daemon is running with the data folder data\./,
+    );
+
+    await stage.run("links", "add", bo.fan.uuid, bo.discord);
+    await until("bo, whom the operator linked, has the role", has("bo"), daemon);
+
+    const visitor = await ready(stage, cleo);
+    await confirm(visitor);
+    await until("cleo, who linked herself, has the role", has("cleo"), daemon);
+    assert.ok([...daemon.children()].every(([name]) => !name.startsWith("sync-") || name === "sync-discord"));
+
+    const pid = daemon.children().get("link-server") ?? 0;
+    process.kill(pid, "SIGKILL");
+    await until(
+      "the pages are back",
+      async () => (await daemon.health())?.listeners["link-server"]?.restarts === 1,
+      daemon,
+    );
+    assert.match(
+      daemon.log(),
+      /"level":40,[^\n]*link-server was ended by SIGKILL\. It is started again in 1 s\./,
+    );
+
+    // Half a config in the file changes nothing, for the scripts that are started meanwhile, either.
+    writeFileSync(join(stage.folder, "config.yaml"), "discord: {", { mode: 0o600 });
+    daemon.process.kill("SIGHUP");
+    await until("the fault is told", () => daemon.log().includes("all goes on as before"), daemon);
+    await link(stage, dan);
+    await until("dan has the role", has("dan"), daemon);
+    assert.equal((await daemon.health())?.status, 200);
+
+    stage.config["schedule"] = { sync: "off" };
+    stage.saveConfig();
+    daemon.process.kill("SIGHUP");
+    await until("the health page is gone", async () => (await daemon.health()) === undefined, daemon);
+    await until("that is told", () => daemon.log().includes("read again. Changed: schedule."), daemon);
+    await until("the listeners are up anew", () => daemon.children().size === 2, daemon);
+
+    const children = [...daemon.children().values()];
+    const { code, stdout, stderr } = await daemon.stop();
+    assert.equal(code, 143, stderr);
+    assert.deepEqual(children.filter(isAlive), []);
+    assert.ok(!existsSync(join(stage.dataDir, "fanvue-daemon-config.yaml")));
+    assert.deepEqual(
+      stderr.split("\n").filter((line) => line !== "" && !logLine.test(line)),
+      [],
+    );
+    assert.deepEqual(JSON.parse(stdout), {
+      pid: daemon.pid,
+      schedule: once,
+      scripts: ["sync-discord"],
+      listeners: ["link-server", "upsell-listener"],
+      health: `http://127.0.0.1:${stage.healthPort}/healthz`,
+    });
+  });
+
+  it("takes everything with it when it is killed", async (t) => {
+    const stage = await setDaemonStage(t, { sync: once, platforms: ["matrix"], pages: true });
+    const hanging = { path: /subscribers/, fault: hangs(), struck: 0 };
+    stage.town.fanvue.api.faults.push(hanging);
+    const daemon = stage.startDaemon();
+    await until("a sync is under way", () => hanging.struck > 0, daemon);
+    await until("the pages are up", () => daemon.children().has("link-server"), daemon);
+    const children = [...daemon.children().values()];
+    assert.equal(children.length, 2);
+    daemon.process.kill("SIGKILL");
+    await daemon.result;
+    await until("nothing is left", () => !children.some(isAlive));
+    await until("no process works here", () => processesIn(stage).length === 0);
+  });
+
+  it("is not well while nothing can be synced, and well afterwards; a second signal ends all at once", async (t) => {
+    const stage = await setDaemonStage(t, { sync: "* * * * * *", platforms: ["matrix"] });
+    const { faults } = stage.town.fanvue.api;
+    faults.push({ path: /./, fault: drops() });
+    const daemon = stage.startDaemon();
+    await until("it is up, and well so far", async () => (await daemon.health())?.status === 200, daemon);
+
+    const elsewhere = join(stage.folder, "elsewhere");
+    const refused = await stage.run("daemon", "--data", elsewhere);
+    assertToldOnStderr(refused, 2, new RegExp(`port ${stage.healthPort}: another program listens there`));
+    assert.ok(!existsSync(join(elsewhere, "fanvue-daemon-config.yaml")));
+
+    await until("it is not well", async () => (await daemon.health())?.status === 503, daemon);
+    faults.length = 0;
+    await until("it is well again", async () => (await daemon.health())?.status === 200, daemon);
+
+    const hanging = { path: /subscribers/, fault: hangs(), struck: 0 };
+    faults.push(hanging);
+    await until("a sync hangs", () => hanging.struck > 0, daemon);
+    const [sync, ...others] = daemon.children().values();
+    assert.ok(sync !== undefined && others.length === 0);
+    // It hears nothing any more.
+    process.kill(sync, "SIGSTOP");
+    daemon.process.kill("SIGTERM");
+    await until("it is about to end", () => daemon.log().includes("Stopping after the step"), daemon);
+    assert.ok(isAlive(sync));
+    daemon.process.kill("SIGTERM");
+    assert.equal((await daemon.result).code, 143);
+    await until("nothing is left", () => !isAlive(sync));
+    assert.ok(!existsSync(join(stage.dataDir, "fanvue-daemon-config.yaml")));
+  });
+});
