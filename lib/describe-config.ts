@@ -8,6 +8,7 @@ import type {
   NotifyConfig,
   UpsellConfig,
 } from "./config/shape.ts";
+import { describeDuties, dutiesJson } from "./daemon/describe.ts";
 import { inviteUrl } from "./discord/invite-url.ts";
 import { listInWords, type OnExpiry, type Place } from "./model.ts";
 import { describeRule } from "./rules.ts";
@@ -23,6 +24,7 @@ export function describeConfig(config: Config, books: AddressBooks): string {
     titled("Notices to you", noticeLines(config.notify)),
     titled("Address books", books.books.map(bookLine)),
     titled("Care", careLines(config)),
+    titled("The daemon (npm run daemon)", describeDuties(config)),
     titled("Warnings", [...config.warnings, ...books.warnings]),
   ];
   return sections
@@ -56,6 +58,7 @@ export function describeConfigJson(config: Config, books: AddressBooks): Readonl
     notify: config.notify,
     protected: [...config.protectedAccounts],
     limits: config.limits,
+    daemon: dutiesJson(config),
     warnings: [...config.warnings, ...books.warnings],
   };
 }

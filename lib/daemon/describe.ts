@@ -14,9 +14,9 @@ export function describeDuties(config: Duties): readonly string[] {
   const scripts = roundOf(config);
   const listeners = listenersOf(config);
   return [
-    scripts.length === 0 ? "Nothing to sync" : `${joined(scripts)} ${timesText(sync)}`,
-    ...(listeners.length === 0 ? [] : [`${joined(listeners)} all the time`]),
-    healthPort === undefined ? "No health page" : `Health page: ${healthUrl(healthPort)}`,
+    scripts.length === 0 ? "There is nothing to sync" : `Runs ${joined(scripts)} ${timesText(sync)}`,
+    ...(listeners.length === 0 ? [] : [`Keeps ${joined(listeners)} up`]),
+    healthPort === undefined ? "No health page: there is no schedule.health_port" : `Health page: ${healthUrl(healthPort)}`,
   ];
 }
 
