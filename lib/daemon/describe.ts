@@ -16,7 +16,9 @@ export function describeDuties(config: Duties): readonly string[] {
   return [
     scripts.length === 0 ? "There is nothing to sync" : `Runs ${joined(scripts)} ${timesText(sync)}`,
     ...(listeners.length === 0 ? [] : [`Keeps ${joined(listeners)} up`]),
-    healthPort === undefined ? "No health page: there is no schedule.health_port" : `Health page: ${healthUrl(healthPort)}`,
+    healthPort === undefined
+      ? "No health page: there is no schedule.health_port"
+      : `Health page: ${healthUrl(healthPort)}`,
   ];
 }
 
