@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "./harness.ts";
 
 const logModule = fileURLToPath(new URL("../lib/log.ts", import.meta.url));
 
@@ -24,4 +27,20 @@ test("error codes can be read in the log, what opens an account cannot", () => {
   assert.match(text, /"code":50013/);
   assert.match(text, /"code":"M_FORBIDDEN"/);
   assert.doesNotMatch(text, /s1|s2|s3/);
+});
+
+test("a log that cannot be written, as on a full disk, does not end the work that it tells of", (t) => {
+  const code = `import { createLog } from ${JSON.stringify(logModule)};
+    const log = createLog({ name: "try", verbose: false });
+    log.info("lost");
+    setTimeout(() => { log.info("lost, too"); console.log("done"); }, 1);`;
+  const file = openSync(join(temporaryFolder(t), "a.log"), "w");
+  // No file may grow any more.
+  const shell = `ulimit -f 0; exec '${process.execPath}' --input-type=module -e "$0"`;
+  const { status, stdout } = spawnSync("bash", ["-c", shell, code], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", file],
+  });
+  closeSync(file);
+  assert.deepEqual([status, stdout], [0, "done\n"]);
 });

@@ -49,11 +49,15 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
   ): Promise<ScriptEnd> {
     if (more.signal.aborted) return { trouble: "the daemon is being stopped" };
     const files = ["--config", options.configPath, "--data", options.dataDir];
-    return options.run(scriptPath(script), [...files, ...options.scriptArgs, ...args], {
+    const own = log.child({ script });
+    own.debug("begins");
+    const end = await options.run(scriptPath(script), [...files, ...options.scriptArgs, ...args], {
       ...more,
-      log: log.child({ script }),
+      log: own,
       environment: copyEnvironment(options.dataDir),
     });
+    own.debug(end, "ended");
+    return end;
   }
 
   async function runOfRound(script: SyncScript): Promise<ScriptEnd> {
