@@ -95,7 +95,8 @@ function repeatLogLine(line: string, { log, isEnding }: { log: Log; isEnding: bo
   const { level, msg, fields } = logLine.safeParse(jsonIn(line)).data ?? sentence;
   if (level >= errorLevel) log.error(fields, msg);
   else if (level >= warnLevel) log.warn(fields, msg);
-  else log.info(fields, msg);
+  else if (level >= infoLevel) log.info(fields, msg);
+  else log.debug(fields, msg);
 }
 
 function jsonIn(text: string): unknown {

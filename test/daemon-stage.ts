@@ -52,7 +52,8 @@ export interface DaemonStageOptions {
   readonly platforms: readonly ("discord" | "matrix")[];
   /** Serves the link pages, with Discord's OAuth. */
   readonly pages?: boolean;
-  readonly env?: Readonly<Record<string, string>>;
+  /** Added to the config. */
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 interface TestLike {
@@ -61,7 +62,7 @@ interface TestLike {
 
 /** One role and one room for subscribers on the platforms that are asked for. */
 export async function setDaemonStage(test: TestLike, options: DaemonStageOptions): Promise<DaemonStage> {
-  const home = await startInstallation(test);
+  const home = await startInstallation(test, { config: options.config ?? {} });
   const [healthPort, linkPort] = [await freePort(), await freePort()];
   const { config, roles, aliases } = home;
   config.roles = { [roles.subscription]: { type: "subscription" } };
@@ -84,7 +85,7 @@ export async function setDaemonStage(test: TestLike, options: DaemonStageOptions
     visitor: () =>
       newVisitor({ port: linkPort, host: `localhost:${linkPort}`, from: undefined, judge: () => undefined }),
     startDaemon(...args) {
-      const script = startScript("daemon", args, { cwd: home.folder, env: { ...options.env } });
+      const script = startScript("daemon", args, { cwd: home.folder });
       const { pid = 0 } = script.process;
       test.after(() => void script.process.kill("SIGKILL"));
       let said = "";
@@ -173,7 +174,8 @@ export async function until(
 ): Promise<void> {
   const giveUpAtMs = Date.now() + patienceMs;
   while (!(await isSo())) {
-    if (Date.now() > giveUpAtMs) assert.fail(`it did not come to pass that ${what}\n${daemon?.log() ?? ""}`);
+    if (Date.now() > giveUpAtMs)
+      assert.fail(`it did not come to pass that ${what}\n${daemon?.log().slice(-5000) ?? ""}`);
     await pause(60);
   }
 }
