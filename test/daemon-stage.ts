@@ -95,7 +95,7 @@ export async function setDaemonStage(test: TestLike, options: DaemonStageOptions
         pid,
         health: (port = healthPort) => askHealth(port),
         log: () => said,
-        children: () => scriptsOf(childrenOf(pid)),
+        children: () => scriptsUnder(pid),
         stop() {
           script.process.kill("SIGTERM");
           return script.result;
@@ -143,11 +143,11 @@ export const processes = (): readonly Process[] =>
       return pid === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), state, command }];
     });
 
-const childrenOf = (pid: number): readonly Process[] => processes().filter(({ parent }) => parent === pid);
-
-const scriptsOf = (all: readonly Process[]): ReadonlyMap<string, number> =>
+/** The scripts that a process has started and that are alive, by name. */
+export const scriptsUnder = (parentPid: number): ReadonlyMap<string, number> =>
   new Map(
-    all.flatMap(({ pid, command, state }) => {
+    processes().flatMap(({ pid, parent, command, state }) => {
+      if (parent !== parentPid) return [];
       const name = /\/scripts\/([\w-]+)\.ts\b/.exec(command)?.[1];
       return name === undefined || state.startsWith("Z") ? [] : [[name, pid] as const];
     }),

@@ -5,14 +5,15 @@
  *   npm run bench -- --quick       the smallest only
  *   npm run bench -- --fans 5000   one of that size
  *
- * and how 50 large Matrix rooms are read, and how 500 changes are carried out on a Discord server of 10,000 members under
- * rate limits (fewer of both with --quick). Exit: 0, or 1 where a steady sync asks Fanvue more than a tenth more often
+ * and how 50 large Matrix rooms are read, how 500 changes are carried out on a Discord server of 10,000 members under
+ * rate limits (fewer of both with --quick), and what the daemon needs while nothing happens. Exit: 0, or 1 where a steady sync asks Fanvue more than a tenth more often
  * than it must, a room takes more than one request, or the changes take 1.15 times what they must: in requests or, but
  * with --quick, in time.
  */
 import { parseArgs } from "node:util";
 
 import type { Generation } from "../sandbox/fanvue-pages.ts";
+import { benchDaemon } from "./daemon.ts";
 import { benchDiscord, largeScene, smallScene } from "./discord.ts";
 import { measureInside, type Inside } from "./inside.ts";
 import { install, type BenchInstallation, type Measured } from "./installation.ts";
@@ -202,10 +203,20 @@ for (const [name, code] of [
   process.once(name, () => process.exit(code));
 const matrix = await benchMatrix();
 const discord = await benchDiscord(isQuick ? smallScene : largeScene);
+const daemonLine = await benchDaemon(isQuick);
 const rows: Row[] = [];
 for (const [fans, generation] of chosenWorlds()) rows.push(...(await benchWorld(fans, generation)));
 
-say(...tableOf(columns, rows), "", ...legendOf(columns), "", ...growthLines(rows), matrix.line, discord.line);
+say(
+  ...tableOf(columns, rows),
+  "",
+  ...legendOf(columns),
+  "",
+  ...growthLines(rows),
+  matrix.line,
+  discord.line,
+  daemonLine,
+);
 const excessive = rows.filter((row) => row.sync === "steady" && isExcessive(row));
 for (const row of excessive) {
   const asked = `${numberText(row.requests)} requests where ${numberText(row.least)} would do`;

@@ -34,14 +34,20 @@ export interface BenchInstallation {
   /** Makes the stored snapshot too old to serve the next sync, as the minutes between two crontab runs do. */
   ageSnapshot(): Promise<void>;
   databaseMegabytes(): number;
+  /** Writes the config anew, with these sections in it. */
+  configure(more: Readonly<Record<string, unknown>>): void;
   stop(): Promise<void>;
 }
 
 const unlimited = 1_000_000_000;
 const usageShape = z.object({ maxRSS: z.number(), userCPUTime: z.number(), systemCPUTime: z.number() });
 
-/** Starts the stand-ins over a world, and writes config, address book and token. */
-export async function install(world: BenchWorld, generation: Generation): Promise<BenchInstallation> {
+/** Starts the stand-ins over a world, and writes config, address book and token. `more`: sections of the config. */
+export async function install(
+  world: BenchWorld,
+  generation: Generation,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<BenchInstallation> {
   const fanvue = await startFanvue({
     world: world.fanvue,
     rate: { limit: unlimited },
@@ -51,7 +57,10 @@ export async function install(world: BenchWorld, generation: Generation): Promis
   const folder = mkdtempSync(join(tmpdir(), "fanvue-sync-bench-"));
   const dataDir = join(folder, "data");
   mkdirSync(dataDir, { mode: 0o700 });
-  save(folder, "config.yaml", stringify(configOf(world, fanvue, discord)));
+  const configure = (changes: Readonly<Record<string, unknown>>) => {
+    save(folder, "config.yaml", stringify({ ...configOf(world, fanvue, discord), ...more, ...changes }));
+  };
+  configure({});
   save(folder, "discord_addressbook.yaml", bookOf(world));
   save(
     dataDir,
@@ -90,6 +99,7 @@ export async function install(world: BenchWorld, generation: Generation): Promis
       openDatabase(dataDir).write((sql) => {
         sql.run("UPDATE snapshot SET ended_at_ms = ended_at_ms - 3600000");
       }),
+    configure,
     databaseMegabytes: () => statSync(join(dataDir, "fanvue-sync.db")).size / 1e6,
     async stop() {
       process.off("exit", leaveNothing);
@@ -116,7 +126,14 @@ const configOf = ({ post }: BenchWorld, fanvue: FanvueSandbox, discord: DiscordS
     api_url: fanvue.apiUrl,
     auth_url: fanvue.authUrl,
   },
-  discord: { token: discord.world.bot.token, guild_id: discord.world.guild.id, api_url: discord.apiUrl },
+  discord: {
+    token: discord.world.bot.token,
+    guild_id: discord.world.guild.id,
+    api_url: discord.apiUrl,
+    oauth_client_id: discord.world.application.id,
+    oauth_client_secret: discord.world.application.clientSecret,
+    oauth_redirect_uri: discord.world.application.redirectUris[0],
+  },
   roles: {
     [roles.subscribers]: { type: "subscription" },
     [roles.patrons]: { type: "spending", min_lifetime_spend_cents: minSpendCents },
