@@ -34,6 +34,7 @@ await command({
       );
     return withLock(lockPath(dataDir, "daemon"), { waitMs: 0, busy }, async () => {
       onSecondSignal(signal);
+      const hangUp = onHangUp();
       const daemon = await startDaemon({
         configPath,
         dataDir,
@@ -44,7 +45,7 @@ await command({
         log,
         signal,
       });
-      onHangUp(daemon.reload);
+      hangUp.means(daemon.reload);
       if (options.json) print(JSON.stringify({ pid: process.pid, ...dutiesJson(daemon.config) }));
       log.info([`The daemon is up (process ${process.pid}).`, ...describeDuties(daemon.config)].join("\n"));
       await daemon.ended;

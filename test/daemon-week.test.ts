@@ -5,7 +5,10 @@ import { basename, join } from "node:path";
 import { after, describe, mock, test, type TestContext } from "node:test";
 import pino from "pino";
 import { startDaemon } from "../lib/daemon/daemon.ts";
+import { openDatabase } from "../lib/db.ts";
+import { parseDiscordUserId, parseFanId } from "../lib/ids.ts";
 import type { ScriptEnd } from "../lib/run-script.ts";
+import { addLink } from "../lib/store/links.ts";
 import { temporaryFolder } from "./harness.ts";
 
 const secondMs = 1000;
@@ -44,9 +47,11 @@ interface Week {
   /** The most syncs that ran at the same time. */
   readonly mostAtOnce: () => number;
   readonly logged: readonly string[];
-  /** Lets time pass; with wishes for fans that come at any moment. */
-  pass(ms: number, options?: { readonly wishes?: boolean }): Promise<void>;
+  /** Lets time pass; with wishes for fans that come at any moment, or finely, so that each script takes its time. */
+  pass(ms: number, options?: { readonly wishes?: boolean; readonly finely?: boolean }): Promise<void>;
   saveConfig(text: string): void;
+  /** Links so many fans, as an operator does. */
+  link(count: number): Promise<void>;
   readonly reload: () => Promise<void>;
   stop(): Promise<void>;
 }
@@ -67,6 +72,13 @@ function createChance(): () => number {
 }
 
 const ana = "00000000-0000-4000-8000-000000000001";
+
+const linkAt = (index: number) => ({
+  platform: "discord" as const,
+  account: parseDiscordUserId(`3000000000000${String(index).padStart(5, "0")}`) ?? assert.fail(),
+  fan: parseFanId(`00000000-0000-4000-8000-${String(index).padStart(12, "0")}`) ?? assert.fail(),
+  source: "operator" as const,
+});
 
 const settle = async () => {
   for (let times = 0; times < 3; times += 1) await new Promise(setImmediate);
@@ -125,16 +137,20 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
     fanSyncs: () => fanSyncs,
     mostAtOnce: () => most,
     logged,
-    async pass(ms, { wishes = false } = {}) {
+    async pass(ms, { wishes = false, finely = false } = {}) {
       const untilMs = Date.now() + ms;
       while (Date.now() < untilMs) {
         if (wishes && chance() < 0.05) wish();
         // Finely where rounds are, coarsely elsewhere.
-        mock.timers.tick(Date.now() % intervalMs < minuteMs ? stepMs : minuteMs);
+        mock.timers.tick(finely || Date.now() % intervalMs < minuteMs ? stepMs : minuteMs);
         await settle();
       }
     },
     saveConfig,
+    link: (count) =>
+      openDatabase(join(folder, "data")).write((sql) => {
+        for (let index = 0; index < count; index += 1) addLink(sql, linkAt(index), Date.now());
+      }),
     reload: daemon.reload,
     async stop() {
       stop.abort();
@@ -244,6 +260,22 @@ describe("a week of the daemon", { timeout: 60_000 }, () => {
     await week.reload();
     await week.pass(dayMs);
     assert.equal(beginnings(week).length - before, 12 + 3);
+    await week.stop();
+  });
+
+  test("sees to a few new links one by one, and to many at once by one round", async (t) => {
+    const week = await startWeek(t, { from: "2026-06-01T00:00:00Z" });
+    await week.pass(minuteMs);
+    const before = week.ran.length;
+    await week.link(20);
+    await week.pass(3.9 * minuteMs, { finely: true });
+    // Each with the script of the platform, and that of the lists.
+    assert.deepEqual([week.fanSyncs(), week.ran.length - before], [40, 0]);
+    await week.pass(2 * minuteMs, { finely: true });
+    const later = beginnings(week).length;
+    await week.link(21);
+    await week.pass(minuteMs, { finely: true });
+    assert.deepEqual([week.fanSyncs(), beginnings(week).length - later], [40, 1]);
     await week.stop();
   });
 

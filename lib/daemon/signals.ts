@@ -9,12 +9,21 @@ export function onSecondSignal(first: AbortSignal): void {
   });
 }
 
-/** SIGHUP asks to read the config again, unless it says that the terminal in which the daemon runs was closed. */
-export function onHangUp(reload: () => Promise<void>): void {
+/**
+ * SIGHUP asks to read the config again, unless it says that the terminal in which the daemon runs was closed. Before it
+ * means anything, at the start, there is nothing to read again.
+ */
+export function onHangUp(): { means(reload: () => Promise<void>): void } {
+  let react: (() => Promise<void>) | undefined;
   process.on("SIGHUP", () => {
     if (process.stderr.isTTY && isTerminalGone()) endUnseen();
-    else void reload();
+    else void react?.();
   });
+  return {
+    means(reload) {
+      react = reload;
+    },
+  };
 }
 
 function endUnseen(): void {
