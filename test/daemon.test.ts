@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -11,7 +11,7 @@ import pino from "pino";
 import { loadConfig } from "../lib/config/load.ts";
 import type { Config } from "../lib/config/shape.ts";
 import { changedParts, copyEnvironment, readConfig, removeCopy, saveCopy } from "../lib/daemon/accepted.ts";
-import { listenersOf, roundOf, scriptsFor } from "../lib/daemon/duties.ts";
+import { listenersOf, roundOf, scriptPath, scriptsFor } from "../lib/daemon/duties.ts";
 import { endInWords, endsRound, isGood } from "../lib/daemon/ends.ts";
 import { loadFacts } from "../lib/daemon/facts.ts";
 import { type DaemonState, type Health, healthOf } from "../lib/daemon/health.ts";
@@ -87,6 +87,21 @@ describe("what a config asks of the daemon", () => {
     assert.deepEqual(scriptsFor("discord", configOf(t, discord)), ["sync-discord"]);
     assert.deepEqual(scriptsFor("discord", configOf(t, discord + mirror)), ["sync-discord", "sync-lists"]);
     assert.deepEqual(scriptsFor("matrix", configOf(t, discord + mirror)), ["sync-matrix"]);
+  });
+
+  test("is to run scripts that are there", () => {
+    const all = [
+      "fetch-earnings",
+      "sync-discord",
+      "sync-matrix",
+      "sync-lists",
+      "link-server",
+      "upsell-listener",
+    ] as const;
+    assert.deepEqual(
+      all.filter((name) => !existsSync(scriptPath(name))),
+      [],
+    );
   });
 
   test("can be compared with what another one asks", (t) => {

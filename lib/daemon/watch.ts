@@ -17,12 +17,14 @@ export interface WatchOptions {
 }
 
 /** A look reads the whole file, hence only one that has changed, and seldom while a sync keeps changing it. */
-const lookEveryMs = { quiet: 2000, busy: 6000 } as const;
+const lookEveryMs = 2000;
+const leastMsWhileBusy = 6000;
 
 /** Looks until the signal is aborted. */
 export async function watchDatabase(options: WatchOptions): Promise<void> {
   const { database, isBusy, onFacts, log, signal } = options;
   let seen: string | undefined;
+  let seenAtMs = -Infinity;
   let linksVersion: number | undefined;
   let told: string | undefined;
 
@@ -44,9 +46,12 @@ export async function watchDatabase(options: WatchOptions): Promise<void> {
 
   while (!signal.aborted) {
     const found = mark(database.path);
-    if (found !== seen) await look();
-    seen = found;
-    await rest(isBusy() ? lookEveryMs.busy : lookEveryMs.quiet, signal);
+    if (found !== seen && (!isBusy() || performance.now() - seenAtMs >= leastMsWhileBusy)) {
+      seen = found;
+      seenAtMs = performance.now();
+      await look();
+    }
+    await rest(lookEveryMs, signal);
   }
 }
 
