@@ -178,7 +178,8 @@ function bringIn(it: Case): void {
   } else if (place.onlyOnJoin !== true) {
     if (standing.is !== "absent" || standing.joinable !== true)
       skip(it, "absent", "is not on the server yet");
-    else if (!looksAtAllJoinRoles(given)) skip(it, "absent", "is brought in by a run that looks at all roles");
+    else if (!looksAtAllJoinRoles(given))
+      skip(it, "absent", "is brought in by a run that looks at all roles");
     else if (!staysOut(it)) {
       const how = wentFromServer(account, standing, given);
       if (how === "left") skip(it, "left by choice", "left the server");
