@@ -11,6 +11,7 @@ import type { Street } from "./house.ts";
 import { invitations } from "./invitations.ts";
 import { limits } from "./limits.ts";
 import { names } from "./names.ts";
+import { notices } from "./notices.ts";
 import { parity } from "./parity.ts";
 import { createPeople } from "./people.ts";
 import { removals } from "./removals.ts";
@@ -44,5 +45,6 @@ describe(
     trouble(theStreet);
     names(theStreet);
     codes(theStreet);
+    notices(theStreet);
   },
 );
