@@ -154,6 +154,8 @@ function startMeasured(folder: string): RunningScript {
   return startScript("sync-discord", ["--json"], {
     cwd: folder,
     env: { BENCH_USAGE: usagePathIn(folder), NODE_OPTIONS: options },
+    // As everybody runs it.
+    nodeOptions: [],
   });
 }
 
