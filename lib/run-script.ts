@@ -34,9 +34,10 @@ export async function runScript(
   { log, signal, graceMs = defaultGraceMs, environment, onMessage }: RunOptions,
 ): Promise<ScriptEnd> {
   signal.throwIfAborted();
-  // The same way in which npm starts scripts. Ctrl-C goes to a whole group of processes; the script has its own, so that
-  // it hears of the end once and not twice.
-  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), path, ...args], {
+  // Node reads TypeScript by itself, in a third less time than with tsx to help it. What is new in Node is no trouble of
+  // the script. Ctrl-C goes to a whole group of processes; the script has its own, so that it hears of the end once and
+  // not twice.
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", path, ...args], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     env: { ...process.env, ...environment, ...parentEnvironment },
     detached: true,
