@@ -12,6 +12,7 @@ export const plainText = (text: string): string =>
 
 /** At most `longest` code points from the beginning of a text, cut between characters as people see them. */
 export function shortened(text: string, longest: number): string {
+  if (text.length <= longest) return text;
   let length = 0;
   let end = 0;
   for (const { segment, index } of new Intl.Segmenter("en").segment(text)) {
