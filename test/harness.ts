@@ -1,6 +1,6 @@
 /** What tests of whole scripts share: a temporary installation and a way to run scripts in it, as a person would. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -68,9 +68,32 @@ export function runScript(
   return startScript(name, args, options).result;
 }
 
+/** Linux's folder in memory, and how much room it must have to be used. */
+const memoryFolder = "/dev/shm";
+const neededBytes = 1024 ** 3;
+
+function hasRoom(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize >= neededBytes;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A new folder for what a test writes: in memory, where that can be and nobody has named another place. All that is kept
+ * is written durably, so that most tests would wait for the disk, and for each other at the disk, to survive a power cut.
+ */
+export function makeTemporaryFolder(prefix = "fanvue-sync-"): string {
+  const isFree = process.env["TMPDIR"] === undefined && hasRoom(memoryFolder);
+  return mkdtempSync(join(isFree ? memoryFolder : tmpdir(), prefix));
+}
+
 /** A folder that is gone after the test. */
 export function temporaryFolder(test: { after(fn: () => void): void }): string {
-  const folder = mkdtempSync(join(tmpdir(), "fanvue-sync-"));
+  const folder = makeTemporaryFolder();
   test.after(() => {
     rmSync(folder, { recursive: true, force: true });
   });

@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+
+import { makeTemporaryFolder } from "../harness.ts";
 
 const projectDir = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const python = join(projectDir, ".venv", "bin", "python");
@@ -33,7 +34,7 @@ export function whyMissing(): string | undefined {
 
 /** Starts it and waits until it answers. Throws, with the end of its log, where it does not. */
 export async function startSynapse(): Promise<Synapse> {
-  const folder = mkdtempSync(join(tmpdir(), "fanvue-sync-synapse-"));
+  const folder = makeTemporaryFolder("fanvue-sync-synapse-");
   const registrationSecret = randomBytes(16).toString("hex");
   const port = await freePort();
   const url = `http://127.0.0.1:${String(port)}`;
