@@ -3,7 +3,6 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import type { Context, OptionTable } from "./cli.ts";
 import type { Database } from "./db.ts";
-import { authorize } from "./fanvue/authorize.ts";
 import { type Fanvue, type FanvueUser, type Memory, openFanvue } from "./fanvue/client.ts";
 import { scopesFor } from "./fanvue/scopes.ts";
 import { loadOldToken, loadToken } from "./fanvue/token.ts";
@@ -34,11 +33,13 @@ export async function openSource(
 }
 
 /** Leads the person at the terminal through the authorization; gives whose account it is. */
-export function connectAccount(
+export async function connectAccount(
   { config, dataDir, log, signal }: Context<OptionTable>,
   database: Database,
   remembering: Remembering,
 ): Promise<FanvueUser> {
+  // Once in an installation's life: every other run would load a web server for nothing.
+  const { authorize } = await import("./fanvue/authorize.ts");
   return authorize({
     config: config.fanvue,
     scopes: scopesFor(config),
