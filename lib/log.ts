@@ -1,6 +1,8 @@
 /** The log: pino to stderr, readable on a terminal, JSON lines elsewhere, and never a secret. */
 import pino, { type Logger } from "pino";
-import pretty from "pino-pretty";
+
+/** Of no use elsewhere, where most runs are. */
+const pretty = process.stderr.isTTY ? (await import("pino-pretty")).default : undefined;
 
 export type Log = Logger;
 
@@ -31,7 +33,7 @@ export interface LogOptions {
 }
 
 const terminal = () =>
-  pretty({
+  pretty?.({
     destination: 2,
     sync: true,
     ignore: "pid,hostname,name,script",
@@ -42,7 +44,7 @@ const terminal = () =>
 
 /** Makes the log of one script: colour and words on a terminal, JSON elsewhere. */
 export function createLog({ name, verbose, beforeLine = () => undefined }: LogOptions): Log {
-  const stream = process.stderr.isTTY ? terminal() : pino.destination({ dest: 2, sync: true });
+  const stream = terminal() ?? pino.destination({ dest: 2, sync: true });
   // A full disk, or a terminal that was closed: what cannot be logged must not end the work that it tells of.
   stream.on("error", () => undefined);
   return pino(
