@@ -24,12 +24,11 @@ import { command, type Context, type OptionTable } from "../lib/cli.ts";
 import { type Database, openDatabase } from "../lib/db.ts";
 import { exitCodes } from "../lib/errors.ts";
 import { administer } from "../lib/link-admin/administer.ts";
-import { type Campaign, inviteAll } from "../lib/link-admin/invite-all.ts";
+import type { Campaign } from "../lib/link-admin/invite-all.ts";
 import { campaignExitCode, campaignJson, campaignText } from "../lib/link-admin/invite-report.ts";
 import { inviteUsages, parseInvite } from "../lib/link-admin/invite-request.ts";
 import { inviteOne } from "../lib/link-admin/invite.ts";
 import { parseRequest, usages } from "../lib/link-admin/request.ts";
-import { openSource } from "../lib/open-source.ts";
 
 await command({
   name: "links",
@@ -52,6 +51,8 @@ await command({
     const office = { database, configPath: config.path, nowMs: Date.now(), json: options.json };
     const invitation = parseInvite(positionals, options);
     if (invitation?.to === "all subscribers") {
+      // Nothing else here asks Fanvue, and what that takes is a good part of what there is to load.
+      const { inviteAll } = await import("../lib/link-admin/invite-all.ts");
       const report = await inviteAll(invitation, campaignOf(context, database));
       print(options.json ? campaignJson(report) : campaignText(report, Date.now()));
       if (report.trouble !== undefined) log.error(`${report.trouble.message} ${report.trouble.remedy}`);
@@ -73,7 +74,10 @@ function campaignOf(context: Context<OptionTable>, database: Database): Campaign
   return {
     ...context,
     database,
-    openFanvue: () => openSource(unbroken, database, { remember: true }),
+    async openFanvue() {
+      const { openSource } = await import("../lib/open-source.ts");
+      return openSource(unbroken, database, { remember: true });
+    },
     now: Date.now,
     rest: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
   };
