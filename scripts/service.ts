@@ -33,7 +33,6 @@ await command({
     const place = {
       projectDir: dirname(dirname(daemonPath)),
       nodePath: process.execPath,
-      loader: import.meta.resolve("tsx"),
       daemonPath,
       configPath: config.path,
       dataDir: resolve(dataDir),

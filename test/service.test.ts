@@ -14,7 +14,6 @@ import { assertToldOnStderr } from "./installation.ts";
 const place: ServicePlace = {
   projectDir: "/home/me/fanvue-sync",
   nodePath: "/usr/bin/node",
-  loader: "file:///home/me/fanvue-sync/node_modules/tsx/dist/loader.mjs",
   daemonPath: "/home/me/fanvue-sync/scripts/daemon.ts",
   configPath: "/home/me/fanvue-sync/config.yaml",
   dataDir: "/home/me/fanvue-sync/data",
@@ -25,7 +24,7 @@ const place: ServicePlace = {
 const odd: ServicePlace = {
   ...place,
   projectDir: '/srv/my "fans" 100%',
-  loader: "file:///srv/my%20%22fans%22%20100%25/loader.mjs",
+  daemonPath: '/srv/my "fans" 100%/scripts/daemon.ts',
   configPath: "/srv/it's/$HOME/config.yaml",
   dataDir: '/srv/my "fans" 100%/data',
 };
@@ -59,7 +58,7 @@ describe("the unit", () => {
     assert.deepEqual(valuesOf(unit, "ReadWritePaths"), ["/home/me/fanvue-sync/data"]);
     assert.deepEqual(valuesOf(unit, "ExecStart"), [
       [
-        "/usr/bin/node --import file:///home/me/fanvue-sync/node_modules/tsx/dist/loader.mjs",
+        "/usr/bin/node --disable-warning=ExperimentalWarning",
         "/home/me/fanvue-sync/scripts/daemon.ts",
         "--config /home/me/fanvue-sync/config.yaml --data /home/me/fanvue-sync/data",
       ].join(" "),
@@ -72,10 +71,7 @@ describe("the unit", () => {
     const unit = unitText(odd);
     assert.deepEqual(valuesOf(unit, "WorkingDirectory"), ['/srv/my "fans" 100%%']);
     assert.deepEqual(valuesOf(unit, "ReadWritePaths"), ['"/srv/my \\"fans\\" 100%%/data"']);
-    assert.match(
-      valuesOf(unit, "ExecStart").join(""),
-      / file:\/\/\/srv\/my%%20%%22fans%%22%%20100%%25\/loader\.mjs /,
-    );
+    assert.match(valuesOf(unit, "ExecStart").join(""), / "\/srv\/my \\"fans\\" 100%%\/scripts\/daemon\.ts" /);
     assert.match(valuesOf(unit, "ExecStart").join(""), / --config "\/srv\/it's\/\$\$HOME\/config\.yaml" /);
   });
 
@@ -123,7 +119,7 @@ describe("the script service", { timeout: 30_000 }, () => {
     const { code, stdout, stderr } = await runScript("service", [], { cwd: join(path, "..") });
     assert.deepEqual([code, stderr], [0, ""]);
     const [command = ""] = valuesOf(stdout, "ExecStart");
-    assert.ok(command.startsWith(`${process.execPath} --import file://`), command);
+    assert.ok(command.startsWith(`${process.execPath} --disable-warning=ExperimentalWarning /`), command);
     assert.ok(command.includes(resolve(import.meta.dirname, "..", "scripts", "daemon.ts")), command);
     assert.ok(command.endsWith(`--config ${path} --data ${join(path, "..", "data")}`), command);
     const isRoot = process.getuid?.() === 0;

@@ -1,11 +1,10 @@
 /** The daemon as a service of systemd: the unit with this machine's paths. https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html */
+import { nodeOptions } from "../run-script.ts";
 
 export interface ServicePlace {
   /** Absolute, as all paths here: where the project lies. */
   readonly projectDir: string;
   readonly nodePath: string;
-  /** What Node loads before the script, so that it understands TypeScript: a URL. */
-  readonly loader: string;
   readonly daemonPath: string;
   readonly configPath: string;
   readonly dataDir: string;
@@ -47,8 +46,8 @@ function userLines({ user, isUser, isOwner, ...place }: ServicePlace): readonly 
 
 /** The unit, with what each part is for as comments. */
 export function unitText(place: ServicePlace): string {
-  const { projectDir, nodePath, loader, daemonPath, configPath, dataDir, user } = place;
-  const command = [nodePath, "--import", loader, daemonPath, "--config", configPath, "--data", dataDir];
+  const { projectDir, nodePath, daemonPath, configPath, dataDir, user } = place;
+  const command = [nodePath, ...nodeOptions, daemonPath, "--config", configPath, "--data", dataDir];
   return [
     "# fanvue-sync as a service of systemd. To install it:",
     "#   npm run --silent service | sudo tee /etc/systemd/system/fanvue-sync.service",
