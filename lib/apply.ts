@@ -147,7 +147,10 @@ function createBreaker(signal: AbortSignal): Breaker {
   let reason: string | undefined;
   return {
     note(outcome) {
-      const isOurs = outcome.result === "failed" && (outcome.blame === "service" || outcome.blame === "us");
+      const isOurs =
+        outcome.result === "failed" &&
+        outcome.isSameRequest !== true &&
+        (outcome.blame === "service" || outcome.blame === "us");
       if (outcome.result === "done") failuresInARow = 0;
       if (!isOurs) return;
       failuresInARow += 1;

@@ -12,6 +12,7 @@ import type {
   ReadablePlace,
   Skip,
   Step,
+  StepIdentity,
 } from "./model.ts";
 import { rulesHash } from "./rules.ts";
 
@@ -28,7 +29,9 @@ export interface GuardGiven {
   /** Our clock minus the services' in ms, the one that is farthest off; undefined when none told. */
   readonly clockSkewMs: number | undefined;
   /** What the operator approves in this run. */
-  readonly approved?: { readonly held: Held; readonly accepts: Accepts } | undefined;
+  readonly approved?: { readonly steps: readonly StepIdentity[]; readonly accepts: Accepts } | undefined;
+  /** The plan is about some of the places only: it cannot accept what a source shrank to, which others use, too. */
+  readonly isPartial?: boolean;
   /** Hexadecimal digest of a text; at least twelve digits. */
   readonly hash: (text: string) => string;
 }
@@ -69,7 +72,7 @@ export function guard(given: GuardGiven): Guarded {
     held: steps.size === 0 ? undefined : heldOf(steps, holds, given),
     accepts: {
       rules: changes.filter(isTouched).map(acceptOf),
-      sizes: steps.size === 0 ? [] : shrunk,
+      sizes: steps.size === 0 || given.isPartial === true ? [] : shrunk,
     },
     applied: appliedPlaces(changes, steps, given),
     acceptSizes: sizes.filter((size) => !shrunk.includes(size)),
@@ -111,10 +114,10 @@ function evictionsOf(held: readonly Step[], removals: readonly Step[]): readonly
   return removals.filter((step) => step.verb === "evict" && accounts.has(step.account));
 }
 
-const approvedKeys = ({ approved }: GuardGiven): ReadonlySet<string> =>
-  new Set(approved?.held.steps.map(stepKey));
+const approvedKeys = ({ approved }: GuardGiven): ReadonlySet<string> => new Set(approved?.steps.map(stepKey));
 
-const stepKey = (step: Step): string => `${step.verb} ${step.placeId} ${step.account}`;
+/** A step as text that is equal for the same step in every run. */
+export const stepKey = ({ verb, placeId, account }: StepIdentity): string => `${verb} ${placeId} ${account}`;
 
 function heldOf(steps: ReadonlySet<Step>, holds: readonly Hold[], { plan, hash }: GuardGiven): Held {
   const inOrder = plan.steps.filter((step) => steps.has(step));
@@ -123,9 +126,9 @@ function heldOf(steps: ReadonlySet<Step>, holds: readonly Hold[], { plan, hash }
   return { hash: hash(text).slice(0, 12), steps: inOrder, reasons: sorted.map((hold) => hold.sentence) };
 }
 
-/** Whether the held set has a step that the one last stored had not. */
-export function heldIsNew(held: Held | undefined, lastStored: Held | undefined): boolean {
-  const known = new Set(lastStored?.steps.map(stepKey));
+/** Whether the held set has a step that did not wait before. */
+export function heldIsNew(held: Held | undefined, before: readonly StepIdentity[] | undefined): boolean {
+  const known = new Set(before?.map(stepKey));
   return held?.steps.some((step) => !known.has(stepKey(step))) ?? false;
 }
 

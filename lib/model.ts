@@ -334,6 +334,9 @@ export interface Limits {
   readonly minSourceDrop: number;
 }
 
+/** What a step is known by from run to run. */
+export type StepIdentity = Pick<Step, "verb" | "placeId" | "account">;
+
 /** A set of steps that wait for approval. */
 export interface Held {
   /** Twelve hexadecimal digits over what is held and why. */

@@ -292,6 +292,7 @@ const emptyRun = (target: TargetName, { dryRun, nowMs }: { dryRun: boolean; nowM
   script: `sync-${target}`,
   target,
   dryRun,
+  isWhole: false,
   startedAtMs: nowMs,
   endedAtMs: nowMs,
   snapshot: { readAtMs: undefined, subscribers: undefined, unreadable: [] },

@@ -12,6 +12,8 @@ export type Outcome =
       readonly result: "failed";
       readonly blame: "service" | "us" | "place" | "member";
       readonly sentence: string;
+      /** By the same request as the step before it. */
+      readonly isSameRequest?: true;
     }
   /** No longer wanted when its turn came: the link fell, a later reading says yes, or the run was ended. */
   | { readonly step: Step; readonly result: "dropped"; readonly sentence: string };
@@ -61,8 +63,13 @@ export interface HoldersAsk {
 /** Who holds the roles that lists are filled from. Throws only for what ends the run. */
 export interface RoleHolders {
   read(ask: HoldersAsk): Promise<ReadonlyMap<RoleId, PlaceState>>;
-  /** The same for these accounts alone, read anew: what a removal from a list rests on. */
-  readAgain(ask: HoldersAsk): Promise<ReadonlyMap<RoleId, PlaceState>>;
+  /**
+   * The same for these accounts alone, each looked at by itself: what a removal from a list rests on. Of very many, some
+   * are left out.
+   */
+  readAgain(ask: Pick<HoldersAsk, "roles" | "linked">): Promise<ReadonlyMap<RoleId, PlaceState>>;
+  /** What the operator should know of the platform as a whole, by the last reading: a sentence each, with its remedy. */
+  warnings(): readonly string[];
   /** Requests sent so far. */
   requests(): number;
   /** Our clock minus the platform's `Date` header, in ms; undefined before the first answer. */

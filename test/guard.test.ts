@@ -128,7 +128,7 @@ function approving(given: GuardGiven, lines: readonly string[] | undefined): Gua
   const { held, accepts } = guard(given);
   if (held === undefined) throw new Error("nothing is held that could be approved");
   const steps = held.steps.filter((step) => lines.includes(showStep(step)));
-  return { ...given, approved: { held: { ...held, steps }, accepts } };
+  return { ...given, approved: { steps, accepts } };
 }
 
 describe("how many may lose access in a day", () => {
@@ -194,10 +194,10 @@ describe("the hash of what is held", () => {
     const all = held(yaml(base));
     const fewer = held(yaml({ ...base, steps: base.steps.slice(1) }));
     assert.equal(heldIsNew(all, undefined), true);
-    assert.equal(heldIsNew(all, all), false);
-    assert.equal(heldIsNew(fewer, all), false);
-    assert.equal(heldIsNew(all, fewer), true);
-    assert.equal(heldIsNew(undefined, all), false);
+    assert.equal(heldIsNew(all, all?.steps), false);
+    assert.equal(heldIsNew(fewer, all?.steps), false);
+    assert.equal(heldIsNew(all, fewer?.steps), true);
+    assert.equal(heldIsNew(undefined, all?.steps), false);
   });
 });
 

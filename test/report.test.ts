@@ -73,6 +73,7 @@ function runOf(data: z.infer<typeof caseSchema>): Run {
   return {
     script: "sync-matrix",
     target: "matrix",
+    isWhole: true,
     dryRun: data.dryRun,
     startedAtMs: nowMs,
     endedAtMs: nowMs + 4_000,

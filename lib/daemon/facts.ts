@@ -26,7 +26,7 @@ export function loadFacts(sql: Sql, seenVersion: number | undefined): DatabaseFa
     snapshotEndedAtMs: loadSnapshotTime(sql),
     held: Object.fromEntries(
       targets.flatMap((target) => {
-        const held = loadCurrentHeld(sql, target)?.held;
+        const held = loadCurrentHeld(sql, target);
         return held === undefined ? [] : [[target, { hash: held.hash, count: held.steps.length }]];
       }),
     ),

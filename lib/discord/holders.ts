@@ -1,6 +1,13 @@
 /** Who holds Discord roles that Fanvue lists are filled from. Reads only, so the bot need not be able to manage them. */
 import type { DiscordConfig } from "../config/shape.ts";
-import { type Account, type DiscordUserId, parseDiscordUserId, type PlaceId, type RoleId } from "../ids.ts";
+import {
+  type Account,
+  compareIds,
+  type DiscordUserId,
+  parseDiscordUserId,
+  type PlaceId,
+  type RoleId,
+} from "../ids.ts";
 import type { Log } from "../log.ts";
 import type { PlaceState, Reason, Standing } from "../model.ts";
 import type { HoldersAsk, RoleHolders } from "../target.ts";
@@ -16,8 +23,8 @@ export interface HoldersDeps {
   readonly timeoutMs?: number;
 }
 
-/** More accounts than this are read again with the whole list, and all that it is checked against. */
-const maxSingleReads = 100;
+/** So many are looked at again in one run, one by one; whoever is left over keeps their place until a later one. */
+const maxSingleReads = 1000;
 
 type States = ReadonlyMap<RoleId, PlaceState>;
 
@@ -26,6 +33,7 @@ export function openRoleHolders(config: DiscordConfig, deps: HoldersDeps): RoleH
   const { log, signal } = deps;
   const { apiUrl, token, guildId } = config;
   const rest = openRest({ apiUrl, token, log, signal, timeoutMs: deps.timeoutMs });
+  let warnings: readonly string[] = [];
 
   async function read({ roles, linked, onRecord }: HoldersAsk): Promise<States> {
     const guild = await fetchGuild(rest, guildId);
@@ -40,14 +48,15 @@ export function openRoleHolders(config: DiscordConfig, deps: HoldersDeps): RoleH
     });
     signal.throwIfAborted();
     if ("unreadable" in census) return allUnreadable(roles, census.unreadable);
+    warnings = census.value.coverage === "linked" ? [lacksIntent] : [];
     return statesOf(roles, guild.value, (role) => stateOf(role, census.value, discordUsers(linked)));
   }
 
   /** One by one: whoever is asked for is read, and nobody else is judged. */
-  async function readSingly({ roles, linked }: HoldersAsk): Promise<States> {
+  async function readAgain({ roles, linked }: Pick<HoldersAsk, "roles" | "linked">): Promise<States> {
     const guild = await fetchGuild(rest, guildId);
     if ("unreadable" in guild) return allUnreadable(roles, guild.unreadable);
-    const accounts = discordUsers(linked);
+    const accounts = discordUsers(linked).toSorted(compareIds).slice(0, maxSingleReads);
     const looks = await fetchEach(rest, guild.value, accounts);
     signal.throwIfAborted();
     return statesOf(roles, guild.value, (role) => ({
@@ -61,11 +70,16 @@ export function openRoleHolders(config: DiscordConfig, deps: HoldersDeps): RoleH
 
   return {
     read,
-    readAgain: (ask) => (ask.linked.size > maxSingleReads ? read(ask) : readSingly(ask)),
+    readAgain,
+    warnings: () => warnings,
     requests: () => rest.requests(),
     clockSkewMs: () => rest.clockSkewMs(),
   };
 }
+
+const lacksIntent =
+  "Discord does not show the bot the member list, so members without a link who hold a role are not counted: turn on " +
+  '"Server Members Intent" on the Bot page of https://discord.com/developers/applications.';
 
 const discordUsers = (accounts: ReadonlySet<Account>): readonly DiscordUserId[] =>
   [...accounts].map(parseDiscordUserId).filter((id) => id !== undefined);

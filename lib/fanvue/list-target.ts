@@ -64,7 +64,7 @@ function stateOf({ place, list, read, ours }: About): PlaceState {
   if (read?.known !== true) return { unreadable: notRead(read) };
   const { members, count, name } = read.value;
   const standings = new Map<Account, Standing>([...members].map((fan) => [fan, { is: "in" }]));
-  const isWhole = count === undefined || count === members.size;
+  const isWhole = count === members.size;
   // Whom Fanvue counts and does not show may be anybody: of those who are ours, nobody is taken for gone.
   const hidden: Standing = { is: "unknown", because: "Fanvue does not show all who are on the list" };
   if (!isWhole) for (const fan of ours) if (!standings.has(fan)) standings.set(fan, hidden);
@@ -76,7 +76,9 @@ function stateOf({ place, list, read, ours }: About): PlaceState {
     warnings: isWhole
       ? []
       : [
-          `Fanvue counts ${count} fans on this list and shows ${members.size}. Who is missing keeps their place.`,
+          count === undefined
+            ? "Fanvue does not tell how many fans are on this list. Who is not shown there is not taken for gone."
+            : `Fanvue counts ${count} fans on this list and shows ${members.size}. Who is missing keeps their place.`,
         ],
   };
 }
@@ -171,6 +173,6 @@ function amissIn(
 ): string | undefined {
   if (members.has(fan))
     return verb === "grant" ? undefined : "Fanvue said yes, but shows the fan on the list still, or again.";
-  const isWhole = count === undefined || count === members.size;
+  const isWhole = count === members.size;
   return verb === "grant" && isWhole ? "Fanvue said yes, but does not show the fan on the list." : undefined;
 }

@@ -1,11 +1,11 @@
 /** The writing half of the pipeline: journal first, then the steps, then what came of them. */
 import { apply } from "../apply.ts";
 import type { Sql } from "../db.ts";
-import { clockIsOff } from "../guard.ts";
-import type { Place, PlaceState, SpaceRoom } from "../model.ts";
+import { clockIsOff, stepKey } from "../guard.ts";
+import type { Place, PlaceState, SpaceRoom, StepIdentity } from "../model.ts";
 import { rulesHash } from "../rules.ts";
 import { exitCodeFor, type Run } from "../report/run.ts";
-import { clearHeld, loadCurrentHeld, saveHeld } from "../store/held.ts";
+import { clearHeld, type HeldSet, loadCurrentHeld, saveHeld } from "../store/held.ts";
 import {
   finishRun,
   type OpenStep,
@@ -18,7 +18,9 @@ import {
 import { saveBooks } from "../store/links.ts";
 import { saveObservations, savePlaceApplied } from "../store/places.ts";
 import { acceptSourceSizes, saveUnreadableFans } from "../store/sources.ts";
-import { isPartial, type Job } from "./job.ts";
+import { hashOf } from "./hash.ts";
+import type { Job } from "./job.ts";
+import { judgedPlaces, judgesAll } from "./judged.ts";
 import { clockSkewMs, type Planned } from "./make-plan.ts";
 import { runOf } from "./run-of.ts";
 
@@ -80,16 +82,31 @@ function stepsToJournal({ guarded }: Planned): readonly PlannedStep[] {
 }
 
 /**
- * What waits is stored under its hash, and is the current set from then on. A partial run knows nothing of what waits
- * elsewhere: it leaves the current set as it was.
+ * What waits is stored under its hash, for an approval, and together with what waits in places of which this run can tell
+ * nothing it is the current set from then on.
  */
-function saveHeldSet(sql: Sql, job: Job, { guarded }: Planned, nowMs: number): void {
+function saveHeldSet(sql: Sql, job: Job, planned: Planned, nowMs: number): void {
   const target = job.target.name;
-  const current = isPartial(job) ? loadCurrentHeld(sql, target) : undefined;
-  if (guarded.held !== undefined) saveHeld(sql, target, guarded.held, guarded.accepts, nowMs);
-  else if (!isPartial(job)) clearHeld(sql, target);
-  if (current !== undefined) saveHeld(sql, target, current.held, current.accepts, current.atMs);
+  const { held: own, accepts } = planned.guarded;
+  const elsewhere = judgesAll(job, planned) ? [] : heldElsewhere(sql, job, planned);
+  if (own !== undefined) saveHeld(sql, target, { ...own, accepts }, nowMs);
+  if (elsewhere.length > 0) saveHeld(sql, target, together([...elsewhere, ...(own?.steps ?? [])]), nowMs);
+  else if (own === undefined) clearHeld(sql, target);
 }
+
+function heldElsewhere(sql: Sql, job: Job, planned: Planned): readonly StepIdentity[] {
+  const judged = judgedPlaces(job, planned);
+  const own = new Set(planned.guarded.held?.steps.map(stepKey));
+  const steps = loadCurrentHeld(sql, job.target.name)?.steps ?? [];
+  return steps.filter((step) => !judged.has(step.placeId) && !own.has(stepKey(step)));
+}
+
+/** Approved as a whole it releases these steps, and accepts nothing beside them. */
+const together = (steps: readonly StepIdentity[]): HeldSet => ({
+  hash: hashOf(steps.map(stepKey).sort().join("\n")).slice(0, 12),
+  steps,
+  accepts: { rules: [], sizes: [] },
+});
 
 function saveAfter(sql: Sql, job: Job, planned: Planned, runId: RunId, run: Run): void {
   acceptSourceSizes(sql, job.target.name, planned.guarded.acceptSizes, job.now());

@@ -1,5 +1,4 @@
 /** The reading half of the pipeline: from Fanvue and the platform to what may go and what is held. Writes nothing to a platform. */
-import { createHash } from "node:crypto";
 import type { Sql } from "../db.ts";
 import { NothingHeldError } from "../errors.ts";
 import { guard, type Guarded, type GuardGiven, heldIsNew } from "../guard.ts";
@@ -22,7 +21,8 @@ import { loadSourceSizes, loadUnreadableFans } from "../store/sources.ts";
 import { groundsByHolders } from "./by-holders.ts";
 import { groundsByRules } from "./by-rules.ts";
 import type { Grounds, Memories } from "./grounds.ts";
-import type { Job } from "./job.ts";
+import { hashOf } from "./hash.ts";
+import { isPartial, type Job } from "./job.ts";
 import { accountsOn, type Links, loadLinks, lookAgainAt } from "./links.ts";
 
 export interface Planned {
@@ -77,7 +77,8 @@ export async function makePlan(job: Job): Promise<Planned> {
     sizes: grounds.sizes,
     acceptedSizes: memory.acceptedSizes,
     clockSkewMs: clockSkewMs(job),
-    hash: (text) => createHash("sha256").update(text).digest("hex"),
+    isPartial: isPartial(job),
+    hash: hashOf,
   });
   return {
     startedAtMs,
@@ -88,10 +89,10 @@ export async function makePlan(job: Job): Promise<Planned> {
     confirmed,
     confirmedAtMs: job.now(),
     guarded,
-    heldIsNew: heldIsNew(guarded.held, memory.lastHeld?.held),
+    heldIsNew: heldIsNew(guarded.held, memory.lastHeld?.steps),
     foreignGrants: memory.allLocated ? memory.foreignGrants : [],
     unreadable,
-    stillStands: lookAgainAt(job, links.books),
+    stillStands: lookAgainAt(job, links),
     confirmAgain: async (removals) => {
       const late = { ...plan, steps: removals, observations: new Map() };
       return confirmSteps(removals, await readAgain(late));
@@ -120,7 +121,8 @@ async function readPlaces(
   const states = await target.read(places, linked, onRecordIn(known), unsettledIn(known));
   return new Map(
     chosen.map((place) => {
-      const unreadable = troubles.get(place.entry ?? "") ?? grounds.groundless.get(place);
+      const trouble = place.entry === undefined ? undefined : troubles.get(place.entry);
+      const unreadable = trouble ?? grounds.groundless.get(place);
       const state = states.get(place) ?? notTold(place);
       return [place, unreadable === undefined || "unreadable" in state ? state : { unreadable }];
     }),
@@ -251,7 +253,7 @@ async function release(job: Job, given: GuardGiven): Promise<Guarded> {
   if (stored !== undefined) return guard({ ...given, approved: stored });
   const { held, accepts } = guard(given);
   if (held !== undefined && approve.includes(held.hash))
-    return guard({ ...given, approved: { held, accepts } });
+    return guard({ ...given, approved: { steps: held.steps, accepts } });
   throw new NothingHeldError(
     `Nothing that waits for approval has the hash ${approve.join(" or ")}.`,
     `Run npm run ${job.script} -- --dry-run to see what is held now, and its hash.`,

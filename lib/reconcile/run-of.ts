@@ -2,6 +2,7 @@
 import type { Applied } from "../apply.ts";
 import type { Run } from "../report/run.ts";
 import type { Job } from "./job.ts";
+import { judgesAll } from "./judged.ts";
 import type { Planned } from "./make-plan.ts";
 
 /** Puts together what a run planned and what came of it; a dry run has no outcomes. */
@@ -11,6 +12,7 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
     script: job.script,
     target: job.target.name,
     dryRun: job.dryRun,
+    isWhole: judgesAll(job, planned),
     startedAtMs: planned.startedAtMs,
     endedAtMs: job.now(),
     snapshot: {
@@ -29,6 +31,7 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
     foreignGrants: planned.foreignGrants,
     warnings: [
       ...(job.target.warnings?.() ?? []),
+      ...(job.holders?.warnings() ?? []),
       ...links.books.warnings,
       ...links.resolved.conflicts,
       ...missingLinks(planned),

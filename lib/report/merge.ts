@@ -16,6 +16,7 @@ export function mergeRuns(target: TargetName, runs: readonly Run[]): Run {
   return {
     ...first,
     target,
+    isWhole: runs.every(({ isWhole }) => isWhole),
     endedAtMs: Math.max(...runs.map(({ endedAtMs }) => endedAtMs)),
     snapshot: { ...source.snapshot, unreadable: once(({ snapshot }) => snapshot.unreadable) },
     have: new Map(all(({ have }) => have)),

@@ -9,6 +9,8 @@ export interface Run {
   readonly script: string;
   readonly target: TargetName;
   readonly dryRun: boolean;
+  /** Whether it can tell of all places of the target what holds there now. */
+  readonly isWhole: boolean;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
   readonly snapshot: {
