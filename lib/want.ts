@@ -73,7 +73,9 @@ export function resolveLinks(sources: LinkSources): ResolvedLinks {
   const sorted = [...links].sort(([a], [b]) => compareIds(a, b)).map(([, link]) => link);
   const byAccount = Map.groupBy(sorted, (link): Account => link.account);
   const conflicts = standing.filter(outranked).map((link) => conflictOf(link, provedFans.get(link.account)));
-  return { links: sorted, byAccount, cutAtMs: cutAccounts(sources.blocks, sorted), conflicts };
+  // A row that a proof outranks is no link, but it keeps the fan from counting as somebody who cut all of theirs.
+  const rows = [...standing, ...once].filter(outranked).map((row) => asLink(row, false));
+  return { links: sorted, byAccount, cutAtMs: cutAccounts(sources.blocks, [...sorted, ...rows]), conflicts };
 }
 
 const asLink = (link: StoredLink | BookLink, missing: boolean): Link => ({
@@ -252,13 +254,15 @@ function holdsRole(peer: PlaceState, account: Account, place: Place): Verdict {
 
 /**
  * The last look before a step: gives a function that says why a step is no longer wanted, undefined when it still is.
- * A grant needs a link that stands; a removal needs that no other link has come since, or gone missing.
+ * A grant needs a link that stands; a removal needs that no other link has come since `judged`, or gone missing.
  */
-export function lastLook(links: ResolvedLinks): (step: Step) => string | undefined {
+export function lastLook(links: ResolvedLinks, judged: ResolvedLinks): (step: Step) => string | undefined {
   const byFan = byDiscordFan(links);
+  const known = new Set(judged.links.map(({ account, fan }) => pairKey(account, fan)));
+  const isNew = ({ account, fan }: Link) => !known.has(pairKey(account, fan));
   return (step) => {
     const own = links.byAccount.get(step.account) ?? byFan.get(step.account) ?? [];
-    return step.verb === "grant" ? grantFault(step, own) : removalFault(step, own);
+    return step.verb === "grant" ? grantFault(step, own) : removalFault(step, own, isNew);
   };
 }
 
@@ -267,9 +271,11 @@ const grantFault = (step: Step, own: readonly Link[]): string | undefined =>
     ? undefined
     : `the link of ${step.account} no longer stands`;
 
-function removalFault(step: Step, own: readonly Link[]): string | undefined {
+function removalFault(step: Step, own: readonly Link[], isNew: (link: Link) => boolean): string | undefined {
   if (step.requested === true && own.length > 0) return `${step.account} was linked again`;
   if (own.some((link) => link.missing)) return `a link of ${step.account} went missing`;
   if (own.some((link) => !step.fans.includes(link.fan))) return `${step.account} was linked to another fan`;
+  const [fresh] = own.filter(isNew);
+  if (fresh !== undefined) return `${fresh.account} was linked to fan ${fresh.fan} meanwhile`;
   return undefined;
 }

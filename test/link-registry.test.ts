@@ -23,6 +23,7 @@ import {
   unblock,
 } from "../lib/store/links.ts";
 import { loadLogin } from "../lib/store/logins.ts";
+import { resolveLinks } from "../lib/want.ts";
 import { temporaryFolder } from "./harness.ts";
 
 const nowMs = Date.UTC(2026, 10, 23, 12);
@@ -354,7 +355,8 @@ test("of two fans who link the same account at the same moment one wins", async 
 test("a step that was planned before an unlink is dropped, and its removal goes on until the fan links again", async (t) => {
   const { database, book } = registry(t);
   await book.link(fanOf(ana), matrix(anaAtHs));
-  const look = lookAgainAt({ database }, { books: [], warnings: [] });
+  const none = resolveLinks({ stored: [], blocks: [], bookLinksNow: [], bookLinksEver: [] });
+  const look = lookAgainAt({ database }, { resolved: none, books: { books: [], warnings: [] } });
   const step = {
     place: vip,
     placeId: placeIdIn({ place_id: vip.id }),

@@ -286,7 +286,8 @@ describe("the last look before a step", () => {
     basis: [],
     ...some,
   });
-  const look = (of: Step, some: Partial<LinkSources>) => lastLook(resolveLinks(sources(some)))(of);
+  const judged = resolveLinks(sources({ stored: [proved("a", "ana")] }));
+  const look = (of: Step, some: Partial<LinkSources>) => lastLook(resolveLinks(sources(some)), judged)(of);
 
   const rows: readonly (readonly [string, Step, Partial<LinkSources>, string | undefined])[] = [
     [
@@ -316,6 +317,18 @@ describe("the last look before a step", () => {
     [
       "a removal goes with the same links",
       step("revoke", ["ana"]),
+      { stored: [proved("a", "ana")] },
+      undefined,
+    ],
+    [
+      "a removal from a list does not go once the fan has linked another account",
+      step("revoke", ["ana"], { account: fanOf("ana") }),
+      { stored: [proved("a", "ana"), proved("b", "ana")] },
+      `@b:hs.org was linked to fan ${fanOf("ana")} meanwhile`,
+    ],
+    [
+      "a removal from a list goes while the fan has the same accounts",
+      step("revoke", ["ana"], { account: fanOf("ana") }),
       { stored: [proved("a", "ana")] },
       undefined,
     ],

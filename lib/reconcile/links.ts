@@ -33,7 +33,7 @@ export const accountsOn = (platform: Platform, { links }: ResolvedLinks): readon
  */
 export function lookAgainAt(
   job: Pick<Job, "database">,
-  books: AddressBooks,
+  { resolved, books }: Links,
 ): (step: Step) => Promise<string | undefined> {
   let version: number | undefined;
   let look: (step: Step) => string | undefined = () => undefined;
@@ -44,7 +44,7 @@ export function lookAgainAt(
     });
     if (stored !== undefined) {
       version = stored.version;
-      look = lastLook(resolve(books, stored));
+      look = lastLook(resolve(books, stored), resolved);
     }
     return look(step);
   };
