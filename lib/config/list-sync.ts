@@ -1,7 +1,7 @@
 /** The entries of list_sync, and the places that they stand for. */
 import type { Place, Rule } from "../model.ts";
 import type { Findings, Path } from "./findings.ts";
-import { listOddity } from "./lists.ts";
+import { isSmartByName, listOddity } from "./lists.ts";
 import { listSyncEntry } from "./sections.ts";
 import type { ListSync } from "./shape.ts";
 import { isMap, notA, type Raw } from "./values.ts";
@@ -19,12 +19,17 @@ export function readListSync(
   }
   return Object.entries(raw).flatMap(([name, entry]) => {
     const path = ["list_sync", name];
+    if (name.trim() === "")
+      findings.fault(path, "has no name. Write one before the colon; reports and --only use it.");
     if (isMap(entry)) faultEntry(entry, path, { platforms, findings });
     const read = findings.parse(listSyncEntry, entry, path);
     if (read?.list === undefined) return [];
-    const odd = listOddity(read.list);
-    if (odd !== undefined) findings.warn([...path, "fanvue_list_uuid"], odd);
-    return [{ name, ...read, list: read.list }];
+    const { list, primary } = read;
+    const odd = listOddity(list);
+    if (primary === "discord" && isSmartByName(list))
+      findings.fault([...path, "fanvue_list_uuid"], fillsItself);
+    else if (odd !== undefined) findings.warn([...path, "fanvue_list_uuid"], odd);
+    return [{ name, ...read, list }];
   });
 }
 
@@ -93,6 +98,9 @@ function faultEntry(entry: Raw, path: Path, { platforms, findings }: Around): vo
     );
   if (entry["primary"] === "discord") faultDiscordPrimary(entry, path, findings);
 }
+
+const fillsItself =
+  "is the name of a smart list, which Fanvue fills itself. Write primary: fanvue with fanvue_list_type: smart, or take a custom list.";
 
 function faultDiscordPrimary(entry: Raw, path: Path, findings: Findings): void {
   if (entry["fanvue_list_type"] === "smart")

@@ -4,7 +4,7 @@ import type { ListRef, NamedList } from "../model.ts";
 import { choice, id, listed } from "./values.ts";
 
 /** https://api.fanvue.com/docs: smart lists fill themselves and are named by these words. */
-const smartLists = [
+const smartLists: readonly string[] = [
   "subscribers",
   "auto_renewing",
   "non_renewing",
@@ -41,9 +41,15 @@ export const contentId = id<ContentId>(
 );
 export const listType = choice(["custom", "smart"]);
 
+/** Whether a custom list is meant to be a smart one, by its name. */
+export const isSmartByName = ({ type, id: name }: ListRef | NamedList): boolean =>
+  type === "custom" && smartLists.includes(name);
+
 /** Why nobody can be on this list, as far as its id tells; undefined where nothing is odd. */
 export function listOddity({ type, id: name }: ListRef | NamedList): string | undefined {
   if (type === "named") return undefined;
+  if (type === "custom" && smartLists.includes(name))
+    return "is the name of a smart list, and this list is taken for a custom one. Write the type smart beside it.";
   if (type === "custom")
     return parseFanId(name) === undefined
       ? "is no uuid, so this list cannot be read and decides nothing. Write the uuid of your list."
