@@ -1,10 +1,9 @@
-/** Finds the Fanvue lists that the config knows by their names, and makes those that are to be made. */
+/** Finds the Fanvue lists that the config knows by their names. */
 import { z } from "zod";
 import { conflictsIn } from "./config/list-conflicts.ts";
 import { mirrorPlaces } from "./config/list-sync.ts";
 import type { Config, ListSync } from "./config/shape.ts";
-import type { Database } from "./db.ts";
-import type { Known } from "./facts.ts";
+import type { Database, Sql } from "./db.ts";
 import type { CustomList, Fanvue } from "./fanvue/client.ts";
 import { type ListId, parseListId } from "./ids.ts";
 import type { ListRef, NamedList, Place, Reason } from "./model.ts";
@@ -12,9 +11,9 @@ import { nearest } from "./nearest.ts";
 import { loadMeta, saveMeta } from "./store/meta.ts";
 
 export interface LocateAsk {
-  readonly fanvue: Pick<Fanvue, "fetchCustomLists" | "createList">;
+  readonly fanvue: Pick<Fanvue, "fetchCustomLists">;
   readonly database: Database;
-  /** False, as in a dry run: no list is made, and nothing is stored. */
+  /** Stores what was found; a dry run does not. */
   readonly save: boolean;
   readonly maxAgeMs: number;
   readonly now: () => number;
@@ -25,6 +24,8 @@ export interface LocatedLists {
   readonly config: Config;
   /** By entry of list_sync, why nobody can be looked after there. */
   readonly troubles: ReadonlyMap<string, Reason>;
+  /** The entries whose list is yet to be made. */
+  readonly toMake: readonly ListSync[];
 }
 
 /**
@@ -33,19 +34,18 @@ export interface LocatedLists {
  */
 export async function locateLists(config: Config, ask: LocateAsk): Promise<LocatedLists> {
   const named = config.listSync.filter(({ list }) => list.type === "named");
-  if (named.length === 0) return { config, troubles: new Map() };
-  const { ids, troubles } = await findIds(named, ask);
+  if (named.length === 0) return { config, troubles: new Map(), toMake: [] };
+  const { ids, troubles, toMake } = await findIds(named, ask);
   const located = withIds(config, ids);
-  return { config: located, troubles: new Map([...conflictsOf(located), ...troubles]) };
+  return { config: located, troubles: new Map([...conflictsOf(located), ...troubles]), toMake };
 }
 
 // ---- Names ------------------------------------------------------------------------------------------------------
 
 type Ids = ReadonlyMap<string, ListId>;
 
-interface Found {
+interface Found extends Omit<LocatedLists, "config"> {
   readonly ids: Ids;
-  readonly troubles: ReadonlyMap<string, Reason>;
 }
 
 const memoryKey = "list_ids";
@@ -53,32 +53,48 @@ const memoryShape = z.object({ atMs: z.number(), ids: z.record(z.string(), z.str
 
 async function findIds(entries: readonly ListSync[], ask: LocateAsk): Promise<Found> {
   const { database, save, maxAgeMs, now } = ask;
-  const known = await database.read((sql) => {
-    const text = loadMeta(sql, memoryKey);
-    return text === undefined ? undefined : memoryShape.parse(JSON.parse(text));
-  });
-  const before = toIds(known?.ids ?? {});
-  const ageMs = known === undefined ? Infinity : now() - known.atMs;
+  const { ids: before, atMs } = await database.read(loadKnown);
+  const ageMs = now() - atMs;
   const isFresh = ageMs >= 0 && ageMs < maxAgeMs;
   if (isFresh && entries.every(({ list }) => before.has(list.id)))
-    return { ids: before, troubles: new Map() };
+    return { ids: before, troubles: new Map(), toMake: [] };
   const lists = await ask.fanvue.fetchCustomLists();
   if (!lists.known) return onlyKnownBefore(entries, before, lists.why);
-  const found = await findEach(entries, lists.value, ask);
+  const found = findEach(entries, lists.value, before);
   if (save)
     await database.write((sql) => {
-      saveMeta(sql, memoryKey, JSON.stringify({ atMs: now(), ids: Object.fromEntries(found.ids) }));
+      saveKnown(sql, found.ids, now());
     });
   return found;
 }
 
-const toIds = (ids: Readonly<Record<string, string>>): Ids =>
-  new Map(
-    Object.entries(ids).flatMap(([name, text]) => {
-      const id = parseListId(text);
-      return id === undefined ? [] : [[name, id]];
-    }),
-  );
+interface KnownIds {
+  readonly ids: Ids;
+  /** When Fanvue was asked last. */
+  readonly atMs: number;
+}
+
+function loadKnown(sql: Sql): KnownIds {
+  const stored = loadMeta(sql, memoryKey);
+  if (stored === undefined) return { ids: new Map(), atMs: -Infinity };
+  const { atMs, ids } = memoryShape.parse(JSON.parse(stored));
+  const parsed = Object.entries(ids).flatMap(([name, text]): [string, ListId][] => {
+    const id = parseListId(text);
+    return id === undefined ? [] : [[name, id]];
+  });
+  return { atMs, ids: new Map(parsed) };
+}
+
+function saveKnown(sql: Sql, ids: Ids, atMs: number): void {
+  saveMeta(sql, memoryKey, JSON.stringify({ atMs, ids: Object.fromEntries(ids) }));
+}
+
+/** Remembers the id of a list that was made just now. */
+export function saveMade(sql: Sql, name: string, id: ListId): void {
+  const { ids, atMs } = loadKnown(sql);
+  // Never asked for before: infinity is no number to JSON.
+  saveKnown(sql, new Map([...ids, [name, id]]), Number.isFinite(atMs) ? atMs : 0);
+}
 
 function onlyKnownBefore(entries: readonly ListSync[], before: Ids, why: string): Found {
   const unknown = entries.filter(({ list }) => !before.has(list.id));
@@ -87,50 +103,33 @@ function onlyKnownBefore(entries: readonly ListSync[], before: Ids, why: string)
     remedy: "Nothing was changed there; the next run tries again.",
     isPassing: true,
   };
-  return { ids: before, troubles: new Map(unknown.map(({ name }) => [name, trouble])) };
+  return { ids: before, troubles: new Map(unknown.map(({ name }) => [name, trouble])), toMake: [] };
 }
 
-async function findEach(
-  entries: readonly ListSync[],
-  lists: readonly CustomList[],
-  ask: LocateAsk,
-): Promise<Found> {
+/** A list that was known before and is not shown keeps its id: who was put there is on record under that. */
+function findEach(entries: readonly ListSync[], lists: readonly CustomList[], before: Ids): Found {
   const ids = new Map<string, ListId>();
   const troubles = new Map<string, Reason>();
+  const toMake: ListSync[] = [];
   for (const entry of entries) {
-    const found = await findOne(entry, lists, ids, ask);
-    if (found === "to be made") continue;
-    if (typeof found === "string") ids.set(entry.list.id, found);
-    else troubles.set(entry.name, found);
+    const name = entry.list.id;
+    const [found, twin] = byName(lists, name);
+    const id = parseListId(found?.uuid ?? "");
+    const known = before.get(name);
+    if (id !== undefined && twin === undefined) ids.set(name, id);
+    else if (known !== undefined) ids.set(name, known);
+    if (twin !== undefined) troubles.set(entry.name, ambiguous(name));
+    else if (id !== undefined) continue;
+    else if (known !== undefined) troubles.set(entry.name, lost(name, known, lists));
+    else if (entry.makes) toMake.push(entry);
+    else troubles.set(entry.name, missing(name, lists));
   }
-  return { ids, troubles };
+  return { ids, troubles, toMake };
 }
 
-async function findOne(
-  { list, makes }: ListSync,
-  lists: readonly CustomList[],
-  ids: Ids,
-  { fanvue, save }: LocateAsk,
-): Promise<ListId | "to be made" | Reason> {
-  const [found, twin] = lists.filter(({ name }) => name.trim() === list.id);
-  if (twin !== undefined) return ambiguous(list.id);
-  const id = parseListId(found?.uuid ?? "") ?? ids.get(list.id);
-  if (id !== undefined) return id;
-  if (!makes) return missing(list.id, lists);
-  return save ? make(list.id, fanvue) : "to be made";
-}
-
-async function make(
-  name: string,
-  fanvue: Pick<Fanvue, "fetchCustomLists" | "createList">,
-): Promise<ListId | Reason> {
-  const made = await fanvue.createList(name);
-  if (made.ok) return parseListId(made.value.uuid.toLowerCase()) ?? notMade(name, "its answer names none");
-  // Somebody else, or a request whose answer got lost, has made it meanwhile.
-  const again: Known<readonly CustomList[]> = await fanvue.fetchCustomLists();
-  const found = again.known ? again.value.find((list) => list.name.trim() === name) : undefined;
-  return parseListId(found?.uuid ?? "") ?? notMade(name, made.why);
-}
+/** The lists of that name. */
+export const byName = (lists: readonly CustomList[], name: string): readonly CustomList[] =>
+  lists.filter((list) => list.name.trim() === name);
 
 const ambiguous = (name: string): Reason => ({
   because: `Fanvue has more than one list called "${name}".`,
@@ -149,10 +148,19 @@ function missing(name: string, lists: readonly CustomList[]): Reason {
   };
 }
 
-const notMade = (name: string, why: string): Reason => ({
-  because: `Fanvue did not make the list "${name}": ${why}.`,
-  remedy: "The next run tries again; or make it yourself on Fanvue.",
-});
+/** It is not made anew: a list that Fanvue merely does not show for once would get a twin. */
+function lost(name: string, id: ListId, lists: readonly CustomList[]): Reason {
+  const renamed = lists.find(({ uuid }) => uuid === id);
+  if (renamed !== undefined)
+    return {
+      because: `The list "${name}" is called "${renamed.name}" on Fanvue now.`,
+      remedy: "Write that name into the config, or give the list its old one back.",
+    };
+  return {
+    because: `The list "${name}" is no longer among your lists on Fanvue.`,
+    remedy: "If you deleted it, make one of that name on Fanvue, or take the entry out of the config.",
+  };
+}
 
 // ---- The config -------------------------------------------------------------------------------------------------
 

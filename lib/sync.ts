@@ -1,6 +1,6 @@
 /** What the sync scripts share: their options, the choice of places, and the way from their runs to a report. */
 import type { Context } from "./cli.ts";
-import type { Config } from "./config/shape.ts";
+import type { Config, ListSync } from "./config/shape.ts";
 import type { Database } from "./db.ts";
 import {
   BadInputError,
@@ -14,6 +14,7 @@ import type { Fanvue } from "./fanvue/client.ts";
 import type { LockName } from "./lock.ts";
 import { type FanId, parseFanId, parseRoleId, type Platform, type TargetName } from "./ids.ts";
 import { type LocatedLists, locateLists } from "./locate-lists.ts";
+import { makeLists, withoutLists } from "./make-lists.ts";
 import type { Place } from "./model.ts";
 import type { RoleHolders, Target } from "./target.ts";
 import { nearest } from "./nearest.ts";
@@ -23,7 +24,8 @@ import type { Seen } from "./notices/judge.ts";
 import { seenOfFanvue } from "./notices/of-fanvue.ts";
 import { tellOwner } from "./notices/tell-owner.ts";
 import { troubleOfError, troublesOfRun } from "./notices/troubles.ts";
-import { reconcile } from "./reconcile/reconcile.ts";
+import { loadLinks } from "./reconcile/links.ts";
+import { reconcile, withPlatformLocks } from "./reconcile/reconcile.ts";
 import { reportJson } from "./report/json.ts";
 import { mergeRuns } from "./report/merge.ts";
 import { exitCodeFor, type Run } from "./report/run.ts";
@@ -76,6 +78,8 @@ export interface SyncScript {
   readonly parts: readonly SyncPart[];
   /** Whether a place is this script's; default all. The others are asked only whether they justify somebody's presence. */
   readonly looksAfter?: (place: Place) => boolean;
+  /** Whether it makes the Fanvue lists that its places ask for; default no. */
+  readonly makesLists?: boolean;
 }
 
 type Options = Context<typeof syncOptions>["options"];
@@ -189,14 +193,32 @@ async function runParts(context: Context<typeof syncOptions>, chosen: Chosen): P
   return { runs, whole, failures: failures.filter(({ error }) => !isElsewhere(error)) };
 }
 
-const locate = ({ config, options }: Context<typeof syncOptions>, { script, fanvue, fan }: Chosen) =>
-  locateLists(config, {
-    fanvue,
-    database: script.database,
-    save: !options["dry-run"] && fan === undefined,
-    maxAgeMs: config.snapshotMaxAgeMs,
-    now: Date.now,
-  });
+/** Finds the lists that the config names and, in a run that writes, makes those that this script is to make. */
+async function locate(context: Context<typeof syncOptions>, chosen: Chosen): Promise<LocatedLists> {
+  const { config, options, dataDir, signal, log } = context;
+  const { script, fanvue } = chosen;
+  const { database } = script;
+  const dryRun = options["dry-run"];
+  const ask = { fanvue, database, save: !dryRun, maxAgeMs: config.snapshotMaxAgeMs, now: Date.now };
+  const located = await locateLists(config, ask);
+  if (dryRun) return located;
+  const toMake = script.makesLists === true ? located.toMake.filter(isOf(located, chosen)) : [];
+  if (toMake.length === 0 || options["take-back"] !== undefined) return withoutLists(located);
+  // A fault of the address books ends the run: nothing is to be made before.
+  await loadLinks({ database, config });
+  const troubles = await withPlatformLocks(["fanvue-lists"], { dataDir, signal }, () =>
+    makeLists(toMake, { fanvue, database, log, signal }),
+  );
+  const made = withoutLists(await locateLists(config, ask));
+  return { ...made, troubles: new Map([...made.troubles, ...troubles]) };
+}
+
+/** Whether an entry of list_sync stands for one of the chosen places. */
+function isOf({ config }: LocatedLists, { script, isChosen }: Chosen): (entry: ListSync) => boolean {
+  const places = script.parts.flatMap((part) => part.places(config));
+  const names = new Set(places.filter(isChosen).map(({ entry }) => entry));
+  return ({ name }) => names.has(name);
+}
 
 /** A bug is no end of a part: it ends the script. */
 function asOperatorError(thrown: unknown): OperatorError {

@@ -37,6 +37,7 @@ await command({
       database,
       parts: [discordPart(deps), matrixPart(deps), listsPart(deps)],
       looksAfter: ({ entry }) => entry !== undefined,
+      makesLists: true,
     });
   },
 });

@@ -65,15 +65,14 @@ export async function runSync(
 export type SyncName = "discord" | "matrix" | "lists";
 
 /** As in the three scripts. */
-const wiring: Readonly<
-  Record<SyncName, (deps: PartDeps) => Pick<SyncScript, "target" | "parts" | "looksAfter">>
-> = {
+const wiring: Readonly<Record<SyncName, (deps: PartDeps) => Omit<SyncScript, "script" | "database">>> = {
   discord: (deps) => ({ target: "discord", parts: [discordPart(deps)] }),
   matrix: (deps) => ({ target: "matrix", parts: [matrixPart(deps)] }),
   lists: (deps) => ({
     target: "fanvue-lists",
     parts: [discordPart(deps), matrixPart(deps), listsPart(deps)],
     looksAfter: ({ entry }) => entry !== undefined,
+    makesLists: true,
   }),
 };
 

@@ -80,57 +80,6 @@ describe("a list that decides", () => {
     const again = await home.sync("discord");
     assert.deepEqual([again.code, home.town.fanvue.api.requests.length], [4, 0], again.stdout);
   });
-
-  it("is found by its name, made where that is asked for, and not taken for another one", async (test) => {
-    const { home, sync, person } = await startLists(test, { people: ["ana"] });
-    const { world } = home.town.fanvue;
-    const nameIt = (list: Readonly<Record<string, unknown>>) => {
-      home.config["list_sync"] = { vips: { discord_role_id: home.roles.custom, fanvue_list: list } };
-      home.saveConfig();
-    };
-    nameIt({ name: "Inner roon" });
-    assert.match(
-      await sync(4),
-      /Fanvue has no list called "Inner roon"\. There is one called "The inner room"\./,
-    );
-
-    nameIt({ name: "New ones", create: true });
-    assert.match(await sync(0, "--dry-run"), /there is no list "New ones" yet/);
-    const called = (name: string) => [...world.customLists.values()].filter((list) => list.name === name);
-    assert.deepEqual(called("New ones"), [], "a dry run makes no list");
-    await sync();
-    const [made = assert.fail("there is no such list")] = called("New ones");
-    world.addToList(made, person("ana").fan);
-    await sync();
-    assert.deepEqual(home.holders("custom"), ["ana"]);
-
-    // Another list of that name is another rule: removals wait for an approval.
-    world.customLists.delete(made.uuid);
-    const other = world.createList("New ones");
-    world.addToList(other, ...home.town.fans.slice(0, 1));
-    assert.match(await sync(3), /its rules have changed since they were last applied/);
-    assert.deepEqual(home.holders("custom"), ["ana"]);
-
-    const twin = world.createList("New ones too");
-    twin.name = "New ones";
-    world.touch();
-    assert.match(await sync(4), /Fanvue has more than one list called "New ones"/);
-  });
-
-  it("may not be filled under its name and ask under its uuid", async (test) => {
-    const { home, sync, crew, person, giveRole, onList } = await startLists(test, { people: ["ana"] });
-    home.config["list_sync"] = {
-      crew: { discord_role_id: home.roles.spending, fanvue_list: { name: "Crew" }, primary: "discord" },
-      asks: { discord_role_id: home.roles.custom, fanvue_list_uuid: crew.uuid },
-    };
-    home.saveConfig();
-    giveRole(person("ana"));
-    assert.match(
-      await sync(4),
-      /list_sync\.crew\.fanvue_list.* is filled here and decides in list_sync\.asks/,
-    );
-    assert.deepEqual(onList(crew), []);
-  });
 });
 
 describe("a list that is filled from a role", () => {

@@ -122,9 +122,11 @@ async function readPlaces(
   return new Map(
     chosen.map((place) => {
       const trouble = place.entry === undefined ? undefined : troubles.get(place.entry);
-      const unreadable = trouble ?? grounds.groundless.get(place);
+      if (trouble !== undefined) return [place, { unreadable: trouble }];
       const state = states.get(place) ?? notTold(place);
-      return [place, unreadable === undefined || "unreadable" in state ? state : { unreadable }];
+      const groundless = grounds.groundless.get(place);
+      if (groundless === undefined || "unreadable" in state) return [place, state];
+      return [place, { unreadable: groundless }];
     }),
   );
 }

@@ -19,13 +19,20 @@ const lockWaitMs = 60_000;
  */
 export async function reconcile(job: Job): Promise<Run> {
   if (job.dryRun) return runOf(job, await plan(job), { outcomes: [], brokenOff: undefined });
-  return holding(job.locks, job, async () => carryOut(job, await plan(job)));
+  return withPlatformLocks(job.locks, job, async () => carryOut(job, await plan(job)));
 }
 
 const plan = (job: Job) => (job.takeBack === undefined ? makePlan(job) : planTakeBack(job, job.takeBack));
 
-/** Holds the locks of the platforms that the run writes to, taken in their order. */
-async function holding<T>(locks: readonly LockName[], job: Job, fn: () => Promise<T>): Promise<T> {
+/**
+ * Holds the locks of the platforms that `fn` writes to, taken in their order. Throws a BusyError where another run keeps
+ * one of them.
+ */
+export async function withPlatformLocks<T>(
+  locks: readonly LockName[],
+  { dataDir, signal }: Pick<Job, "dataDir" | "signal">,
+  fn: () => Promise<T>,
+): Promise<T> {
   const [first, ...rest] = locks;
   if (first === undefined) return fn();
   const busy = () =>
@@ -33,8 +40,7 @@ async function holding<T>(locks: readonly LockName[], job: Job, fn: () => Promis
       `Another run has been writing to ${first} for more than ${String(lockWaitMs / 1000)} s.`,
       "Nothing was done. The next run goes on; if this happens often, run the syncs less often.",
     );
-  const { dataDir, signal } = job;
   return withLock(lockPath(dataDir, first), { waitMs: lockWaitMs, busy, signal }, () =>
-    holding(rest, job, fn),
+    withPlatformLocks(rest, { dataDir, signal }, fn),
   );
 }
