@@ -13,9 +13,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { diskTrouble, errorCode, makePrivateFolder, privateFileMode } from "./db/disk.ts";
 import type { BusyError } from "./errors.ts";
 
-/** database: its file · fanvue-token: refreshing it · the others: one run per platform · upsell: one listener · daemon: one of them. */
+/** database: its file · fanvue-token: refreshing it · notices: telling the owner · upsell: one listener · daemon: one of them · the others: one run per platform. */
 export type LockName =
-  "database" | "fanvue-token" | "discord" | "matrix" | "fanvue-lists" | "upsell" | "daemon";
+  "database" | "fanvue-token" | "discord" | "matrix" | "fanvue-lists" | "notices" | "upsell" | "daemon";
 
 export interface LockOptions {
   /** How long to wait for another holder before giving up. */

@@ -77,6 +77,10 @@ export interface Place {
   readonly mirrors?: Mirror;
 }
 
+/** A place as its operator finds it in the config. */
+export const placeInConfig = ({ id, entry }: Place): string =>
+  entry === undefined || entry === id ? id : `${entry}: ${id}`;
+
 // ---- Verdicts and wishes ----------------------------------------------------------------------------------------
 
 /** `because` is for the operator and may name figures; nothing of it goes to a platform. */

@@ -19,9 +19,10 @@ import type { Place } from "./model.ts";
 import type { RoleHolders, Target } from "./target.ts";
 import { nearest } from "./nearest.ts";
 import { openSource } from "./open-source.ts";
-import { isPartial, type Job } from "./reconcile/job.ts";
+import type { Job } from "./reconcile/job.ts";
 import type { Seen } from "./notices/judge.ts";
 import { seenOfFanvue } from "./notices/of-fanvue.ts";
+import { scopesOfRun } from "./notices/scopes.ts";
 import { tellOwner } from "./notices/tell-owner.ts";
 import { troubleOfError, troublesOfRun } from "./notices/troubles.ts";
 import { loadLinks } from "./reconcile/links.ts";
@@ -134,15 +135,15 @@ const looksAtAll = (options: Options): boolean =>
   options["take-back"] === undefined;
 
 function seenIn(
-  { runs, whole, failures }: Ended,
+  { runs, failures }: Ended,
   { fanvue, context }: { readonly fanvue: Fanvue; readonly context: Context<typeof syncOptions> },
 ): Seen {
   const troubles = failures.flatMap(({ target, error }) => troubleOfError(error, target) ?? []);
   const ofFanvue = seenOfFanvue(context, fanvue);
-  const isShut = troubles.some(({ scope }) => scope === "fanvue");
+  const isShut = failures.some(({ error }) => error instanceof SourceError);
   return {
     troubles: [...runs.flatMap(troublesOfRun), ...troubles, ...ofFanvue.troubles],
-    whole: new Set([...whole, ...(isShut ? [] : ofFanvue.whole)]),
+    whole: new Set([...runs.flatMap(scopesOfRun), ...(isShut ? [] : ofFanvue.whole)]),
   };
 }
 
@@ -157,8 +158,6 @@ interface Chosen {
 
 interface Ended {
   readonly runs: readonly Run[];
-  /** The targets of which all places were looked at. */
-  readonly whole: ReadonlySet<TargetName>;
   /** What stopped parts before their first step. */
   readonly failures: readonly { readonly target: TargetName; readonly error: OperatorError }[];
 }
@@ -169,10 +168,9 @@ async function runParts(context: Context<typeof syncOptions>, chosen: Chosen): P
   const { options, signal } = context;
   const located = await locate(context, chosen).catch(asOperatorError);
   if (located instanceof OperatorError)
-    return { runs: [], whole: new Set(), failures: [{ target: script.target, error: located }] };
+    return { runs: [], failures: [{ target: script.target, error: located }] };
   let asked = 0;
   const runs: Run[] = [];
-  const whole = new Set<TargetName>();
   const failures: { target: TargetName; error: OperatorError }[] = [];
   for (const part of script.parts) {
     const { target } = part;
@@ -182,7 +180,6 @@ async function runParts(context: Context<typeof syncOptions>, chosen: Chosen): P
       const job = await jobFor(context, { ...chosen, part, places, located, askedBefore: asked });
       runs.push(await reconcile(job));
       asked = chosen.fanvue.requests();
-      if (!isPartial(job)) whole.add(target);
     } catch (thrown) {
       const error = asOperatorError(thrown);
       failures.push({ target, error });
@@ -190,7 +187,7 @@ async function runParts(context: Context<typeof syncOptions>, chosen: Chosen): P
     }
   }
   const isElsewhere = (error: OperatorError) => error instanceof NothingHeldError && runs.length > 0;
-  return { runs, whole, failures: failures.filter(({ error }) => !isElsewhere(error)) };
+  return { runs, failures: failures.filter(({ error }) => !isElsewhere(error)) };
 }
 
 /** Finds the lists that the config names and, in a run that writes, makes those that this script is to make. */

@@ -4,15 +4,17 @@ import { describe, it, type TestContext } from "node:test";
 
 import { openDatabase } from "../lib/db.ts";
 import { judgeNotices, type Seen } from "../lib/notices/judge.ts";
+import type { Scope } from "../lib/notices/scopes.ts";
 import type { Trouble } from "../lib/notices/troubles.ts";
 import type { StoredNotice } from "../lib/store/notices.ts";
 import { assertClean, type Installation, startPeopled, settle } from "./installation.ts";
+import { addRole, roleIdAt } from "./sandbox/discord-world.ts";
 import { answers } from "./sandbox/faults.ts";
 
 const hourMs = 60 * 60 * 1000;
 const trouble = (key: string, more: Partial<Trouble> = {}): Trouble => ({
   key,
-  scope: "discord",
+  scope: "held discord",
   text: `${key} is amiss.`,
   ...more,
 });
@@ -24,12 +26,18 @@ function story() {
     hour: number,
     troubles: readonly Trouble[],
     {
-      whole = ["discord"],
+      whole = ["held discord"],
+      configured = ["fanvue", "held discord", "held matrix"],
       isPosted = true,
-    }: { whole?: readonly Trouble["scope"][]; isPosted?: boolean } = {},
+    }: { whole?: readonly Scope[]; configured?: readonly Scope[]; isPosted?: boolean } = {},
   ): string | undefined => {
     const seen: Seen = { troubles, whole: new Set(whole) };
-    const { message, told, untold } = judgeNotices(known, seen, hour * hourMs);
+    const { message, told, untold } = judgeNotices({
+      known,
+      seen,
+      configured: new Set(configured),
+      nowMs: hour * hourMs,
+    });
     const changes = isPosted ? told : untold;
     const kept = new Map(known.map((notice) => [notice.key, notice]));
     for (const key of changes.over) kept.delete(key);
@@ -76,13 +84,22 @@ describe("what the owner is told", () => {
 
   it("is over only by a run that could tell, and all is well only when nothing stands any more", () => {
     const run = story();
-    const other = trouble("other", { scope: "matrix" });
+    const other = trouble("other", { scope: "held matrix" });
     run(0, [trouble("a")]);
-    run(0, [other], { whole: ["matrix"] });
+    run(0, [other], { whole: ["held matrix"] });
     assert.equal(run(1, [], { whole: ["fanvue"] }), undefined);
-    assert.equal(run(2, [], { whole: ["discord"] }), undefined);
-    assert.equal(run(3, [other], { whole: ["matrix"] }), undefined);
-    assert.equal(run(4, [], { whole: ["matrix"] }), well);
+    assert.equal(run(2, []), undefined);
+    assert.equal(run(3, [other], { whole: ["held matrix"] }), undefined);
+    assert.equal(run(4, [], { whole: ["held matrix"] }), well);
+  });
+
+  it("is over when the config no longer has what it was about", () => {
+    const run = story();
+    run(0, [trouble("a"), trouble("b", { scope: "place discord 1" })], {
+      configured: ["held discord", "place discord 1"],
+    });
+    assert.equal(run(1, [trouble("a")]), undefined);
+    assert.equal(run(2, [], { whole: ["fanvue"], configured: ["fanvue"] }), well);
   });
 
   it("is told by the next run where it could not be posted", () => {
@@ -188,6 +205,76 @@ describe("a sync", () => {
     });
     await home.sync("matrix");
     assert.deepEqual(inChannel().slice(2), ["fanvue-sync: all is well again."]);
+  });
+
+  it("does not say that all is well while it cannot tell whether changes still wait", async (test) => {
+    const { home, inChannel } = await startNotified(test);
+    const { discord, fanvue } = home.town;
+    await settle(home);
+    home.lapse("custom", home.cast.custom);
+    home.lapse("custom", home.keeper);
+    assert.equal((await home.sync("discord")).code, 3);
+    assert.equal(inChannel().length, 1);
+
+    fanvue.faults.push({ path: /./, fault: answers(500) });
+    assert.equal((await home.sync("discord")).code, 5);
+    fanvue.faults.length = 0;
+    discord.faults.push({ path: /\/members$/, fault: answers(500) });
+    assert.equal((await home.sync("discord")).code, 4);
+    discord.faults.length = 0;
+    discord.world.roles.delete(home.roles.smart);
+    assert.equal((await home.sync("discord")).code, 4);
+    assert.equal(inChannel().length, 2);
+    assert.match(inChannel()[1] ?? "", /^fanvue-sync needs you:\n• \d+ cannot be looked after\./);
+    assertClean(await home.run("fetch-earnings"));
+    assert.equal(inChannel().length, 2);
+  });
+
+  it("tells of an open door once, though the homeserver stumbles now and then", async (test) => {
+    const { home, inChannel } = await startNotified(test);
+    const { matrix } = home.town;
+    await settle(home);
+    matrix.world.put(home.rooms.smart, {
+      type: "m.room.join_rules",
+      stateKey: "",
+      sender: home.bot,
+      content: { join_rule: "public" },
+    });
+    await home.sync("matrix");
+    matrix.faults.push({ path: /\/rooms\/[^/]+\/state$/, fault: answers(500) });
+    assert.equal((await home.sync("matrix")).code, 4);
+    matrix.faults.length = 0;
+    await home.sync("matrix");
+    assert.equal(inChannel().length, 1);
+    assert.match(inChannel()[0] ?? "", /Anybody may join/);
+  });
+
+  it("forgets an entry that was taken out of the config, and calls a list by its entry", async (test) => {
+    const { home, inChannel } = await startNotified(test);
+    await settle(home);
+    home.config["list_sync"] = {
+      vips: {
+        discord_role_id: addRole(home.town.discord.world, { id: roleIdAt(50), name: "vips", position: 1 }).id,
+        fanvue_list_uuid: "123e4567-e89b-42d3-a456-426614174000",
+      },
+    };
+    home.saveConfig();
+    const { code, stdout } = await home.sync("lists");
+    assert.equal(code, 4);
+    assert.match(stdout, /^vips: \d+ {2}could not be read$/m);
+    assert.match(inChannel()[0] ?? "", /• vips: \d+ cannot be looked after\./);
+    delete home.config["list_sync"];
+    home.saveConfig();
+    assertClean(await home.sync("discord"));
+    assert.deepEqual(inChannel().slice(1), ["fanvue-sync: all is well again."]);
+  });
+
+  it("tells once where two scripts end at the same moment", async (test) => {
+    const { home, inChannel } = await startNotified(test);
+    await settle(home);
+    home.town.fanvue.faults.push({ path: /./, fault: answers(401, { error: "Unauthorized" }) });
+    await Promise.all([home.sync("discord"), home.sync("matrix"), home.run("fetch-earnings")]);
+    assert.equal(inChannel().length, 1);
   });
 
   it("tells when Fanvue access has to be renewed, whichever script meets it first", async (test) => {

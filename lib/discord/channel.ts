@@ -8,7 +8,7 @@ import {
 } from "discord-api-types/v10";
 import type { DiscordConfig } from "../config/shape.ts";
 import type { Log } from "../log.ts";
-import { isRefusal, reasonOf } from "./fetch.ts";
+import { isRefusal } from "./fetch.ts";
 import { type Failure, openRest } from "./rest.ts";
 
 export interface ChannelMessage {
@@ -54,6 +54,16 @@ function whyNot(failure: Failure): string {
     return "There is no such channel. Check notify.discord_channel_id in the config.";
   if (isRefusal(failure, codes.MissingAccess, codes.MissingPermissions))
     return "The bot may not write there. Allow its role View Channel and Send Messages in the channel's settings.";
-  const { because, remedy } = reasonOf(failure, "the message in the channel");
-  return `${because} ${remedy}`;
+  return `${otherwise(failure)} The next run tries again.`;
+}
+
+function otherwise(failure: Failure): string {
+  switch (failure.is) {
+    case "unanswered":
+      return `Discord did not take the message because ${failure.because}.`;
+    case "stopped":
+      return "The run was stopped before.";
+    case "refused":
+      return `Discord refused the message (status ${failure.status}, code ${failure.code}).`;
+  }
 }

@@ -1,7 +1,8 @@
 /** What the owner is told now: what is new, what has stood for another day, and that all is well again. Pure. */
 import { dayMs } from "../durations.ts";
 import type { NoticeChanges, StoredNotice } from "../store/notices.ts";
-import type { Scope, Trouble } from "./troubles.ts";
+import type { Scope } from "./scopes.ts";
+import type { Trouble } from "./troubles.ts";
 
 /** What a run knows. */
 export interface Seen {
@@ -21,8 +22,16 @@ export interface Judgement {
 /** So long a service's own trouble is given to pass. */
 const patienceMs = 30 * 60 * 1000;
 
-/** `known`: what was on record before. */
-export function judgeNotices(known: readonly StoredNotice[], seen: Seen, nowMs: number): Judgement {
+export interface NoticesGiven {
+  /** What was on record before. */
+  readonly known: readonly StoredNotice[];
+  readonly seen: Seen;
+  /** All scopes that the config has. */
+  readonly configured: ReadonlySet<string>;
+  readonly nowMs: number;
+}
+
+export function judgeNotices({ known, seen, configured, nowMs }: NoticesGiven): Judgement {
   const before = new Map(known.map((notice) => [notice.key, notice]));
   const standing = onceEach(seen.troubles).map((trouble) => {
     const { key, scope } = trouble;
@@ -30,7 +39,10 @@ export function judgeNotices(known: readonly StoredNotice[], seen: Seen, nowMs: 
     return { trouble, notice, isDue: isDue(trouble, notice, nowMs) };
   });
   const keys = new Set(standing.map(({ trouble }) => trouble.key));
-  const over = known.filter(({ key, scope }) => !keys.has(key) && isWhole(scope, seen));
+  const whole: ReadonlySet<string> = seen.whole;
+  const over = known.filter(
+    ({ key, scope }) => !keys.has(key) && (whole.has(scope) || !configured.has(scope)),
+  );
   const due = standing.filter((one) => one.isDue);
   const isWell = standing.length === 0 && over.length === known.length && over.some(wasTold);
   return {
@@ -49,8 +61,6 @@ export function judgeNotices(known: readonly StoredNotice[], seen: Seen, nowMs: 
 const onceEach = (troubles: readonly Trouble[]): readonly Trouble[] => [
   ...new Map(troubles.map((trouble) => [trouble.key, trouble])).values(),
 ];
-
-const isWhole = (scope: string, { whole }: Seen): boolean => [...whole].some((one) => one === scope);
 
 const wasTold = ({ toldAtMs }: StoredNotice): boolean => toldAtMs !== undefined;
 

@@ -2,27 +2,54 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/shape.ts";
 import type { Database } from "../db.ts";
-import { OperatorError } from "../errors.ts";
+import { BusyError, OperatorError } from "../errors.ts";
+import { lockPath, withLock } from "../lock.ts";
 import type { Log } from "../log.ts";
 import { loadNotices, type NoticeChanges, saveNotices, type StoredNotice } from "../store/notices.ts";
 import { judgeNotices, type Seen } from "./judge.ts";
 import { openPosts, type Post } from "./posts.ts";
+import { type ConfiguredPlaces, scopesOfConfig } from "./scopes.ts";
 
 export interface TellOptions {
-  readonly config: Pick<Config, "notify" | "discord" | "matrix">;
+  readonly config: Pick<Config, "notify"> & ConfiguredPlaces;
+  readonly dataDir: string;
   readonly database: Database;
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly now: () => number;
 }
 
-/** Never throws for what a platform does: a notice must not fail the run that it speaks of. */
+const lockWaitMs = 60_000;
+
+/**
+ * Never throws for what a platform does: a notice must not fail the run that it speaks of. Of scripts that end at once
+ * one tells after the other, so that none tells what another has just told.
+ */
 export async function tellOwner(seen: Seen, options: TellOptions): Promise<void> {
-  const { config, database, log, now } = options;
-  const { discordChannelId, matrixRoom } = config.notify;
+  const { discordChannelId, matrixRoom } = options.config.notify;
   if (discordChannelId === undefined && matrixRoom === undefined) return;
+  const { dataDir, signal, log } = options;
+  try {
+    await withLock(lockPath(dataDir, "notices"), { waitMs: lockWaitMs, busy, signal }, () =>
+      tell(seen, options),
+    );
+  } catch (error) {
+    if (!(error instanceof BusyError)) throw error;
+    log.warn(`${error.message} ${error.remedy}`);
+  }
+}
+
+const busy = () =>
+  new BusyError(
+    "Another script has been posting notices to you for a minute.",
+    "The next run tells what this one has to tell.",
+  );
+
+async function tell(seen: Seen, options: TellOptions): Promise<void> {
+  const { config, database, log, now } = options;
   const known = await database.read(loadNotices);
-  const { message, told, untold } = judgeNotices(known, seen, now());
+  const configured = scopesOfConfig(config);
+  const { message, told, untold } = judgeNotices({ known, seen, configured, nowMs: now() });
   const isOut = message === undefined || (await postEverywhere(openPosts(config, options), message, log));
   const changes = isOut ? told : untold;
   if (isUnchanged(known, changes)) return;

@@ -1,11 +1,9 @@
 /** What of a run needs its owner. Names no fans and no figures of theirs: others may read where it is posted. Pure. */
 import { AccessError, type OperatorError, PlatformError, PlatformOutage } from "../errors.ts";
 import type { TargetName } from "../ids.ts";
-import type { Place, PlaceState } from "../model.ts";
+import { type Place, placeInConfig, type PlaceState } from "../model.ts";
 import type { Run } from "../report/run.ts";
-
-/** Whose runs can tell that a trouble is over. */
-export type Scope = TargetName | "fanvue";
+import { type Scope, scopeOfPlace } from "./scopes.ts";
 
 export interface Trouble {
   /** Equal for the same trouble, run after run. */
@@ -31,31 +29,34 @@ export const troublesOfRun = (run: Run): readonly Trouble[] => [
   ...[...run.have].flatMap(([place, state]) => placeTroubles(place, state)),
 ];
 
+/** What to type stands before the reasons, and these are few: a platform cuts what is long. */
+const mostReasons = 5;
+
 function heldTrouble({ held, heldIsNew, script, target }: Run): readonly Trouble[] {
   if (held === undefined) return [];
   const count = held.steps.length;
+  const more = held.reasons.length - mostReasons;
   const text = [
     `${count} ${count === 1 ? "change waits" : "changes wait"} for your approval ${where[target]}. Until then nobody loses anything.`,
-    ...held.reasons.map((reason) => `  ${reason}`),
     `  To see who it is about: npm run ${script} -- --dry-run`,
     `  To carry it out: npm run ${script} -- --approve ${held.hash}`,
+    ...held.reasons.slice(0, mostReasons).map((reason) => `  ${reason}`),
+    ...(more > 0 ? [`  … and ${more} more reasons, which the report of the sync names.`] : []),
   ].join("\n");
-  return [{ key: `held ${target}`, scope: target, text, ...(heldIsNew ? { isNews: true } : {}) }];
+  const scope: Scope = `held ${target}`;
+  return [{ key: scope, scope, text, ...(heldIsNew ? { isNews: true } : {}) }];
 }
 
-function placeTroubles({ target, id }: Place, state: PlaceState): readonly Trouble[] {
+function placeTroubles(place: Place, state: PlaceState): readonly Trouble[] {
+  const scope = scopeOfPlace(place);
   if (!("unreadable" in state))
-    return state.warnings.map((text) => ({
-      key: `warning ${target} ${state.placeId} ${withoutCounts(text)}`,
-      scope: target,
-      text,
-    }));
+    return state.warnings.map((text) => ({ key: `${scope}: ${withoutCounts(text)}`, scope, text }));
   const { because, remedy, isPassing } = state.unreadable;
   return [
     {
-      key: `place ${target} ${id}`,
-      scope: target,
-      text: `${id} cannot be looked after. ${because} ${remedy}`,
+      key: scope,
+      scope,
+      text: `${placeInConfig(place)} cannot be looked after. ${because} ${remedy}`,
       ...(isPassing === true ? { isPassing } : {}),
     },
   ];
@@ -68,9 +69,10 @@ const withoutCounts = (text: string): string => text.replaceAll(/\d+/g, "#");
 export function troubleOfError(error: OperatorError, target: TargetName): Trouble | undefined {
   if (error instanceof AccessError) return troubleOfAccess(error);
   if (!(error instanceof PlatformError)) return undefined;
+  const scope: Scope = `platform ${target}`;
   return {
-    key: `platform ${target}`,
-    scope: target,
+    key: scope,
+    scope,
     text: inWords(error),
     ...(error instanceof PlatformOutage ? { isPassing: true } : {}),
   };

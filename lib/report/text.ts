@@ -1,6 +1,14 @@
 /** A run in words, for a terminal. */
 import type { Account, FanId } from "../ids.ts";
-import type { Grant, Place, PlaceState, ReadablePlace, Skip, Step } from "../model.ts";
+import {
+  type Grant,
+  type Place,
+  placeInConfig,
+  type PlaceState,
+  type ReadablePlace,
+  type Skip,
+  type Step,
+} from "../model.ts";
 import { dayOf } from "../rules.ts";
 import { resultsOf, type Run, type StepResult } from "./run.ts";
 
@@ -78,7 +86,7 @@ function summaryWord({ verb, declines }: Step, { outcome }: StepResult): string 
 function placeSection(place: Place, state: PlaceState, run: Run): string[] {
   if ("unreadable" in state) {
     const { because, remedy } = state.unreadable;
-    return [`${place.id}  could not be read`, `  ! ${because} ${remedy}`];
+    return [`${placeInConfig(place)}  could not be read`, `  ! ${because} ${remedy}`];
   }
   const own = run.go.filter((step) => step.place === place);
   const grants = own.filter((step) => step.verb === "grant").length;
