@@ -15,6 +15,24 @@ export const exitCodes = {
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
+/** From the best to the worst. */
+const byGravity: readonly ExitCode[] = [
+  exitCodes.inOrder,
+  exitCodes.busy,
+  exitCodes.removalsHeld,
+  exitCodes.stepFailed,
+  exitCodes.sourceUnreadable,
+  exitCodes.badInput,
+  exitCodes.bug,
+];
+
+/** The exit code of a script that did several things, by theirs. */
+export const worstExitCode = (codes: readonly ExitCode[]): ExitCode =>
+  codes.reduce<ExitCode>(
+    (worst, code) => (byGravity.indexOf(code) > byGravity.indexOf(worst) ? code : worst),
+    exitCodes.inOrder,
+  );
+
 /** A trouble for the operator: a sentence with place and fact, and a remedy. Never holds a secret. */
 export class OperatorError extends Error {
   override readonly name: string = "OperatorError";

@@ -77,6 +77,22 @@ export interface Place {
   readonly mirrors?: Mirror;
 }
 
+/**
+ * Where the config alone says that a place leads; undefined where the platform has to be asked: an alias leads to a room,
+ * a room to the newer one that took its place, a name to a list.
+ */
+export function placeIdByConfig({ target, id, mirrors }: Place): PlaceId | undefined {
+  switch (target) {
+    case "discord":
+      return id as PlaceId;
+    case "matrix":
+      return undefined;
+    case "fanvue-lists":
+      if (mirrors === undefined) return id as PlaceId;
+      return mirrors.list.type === "named" ? undefined : (mirrors.list.id as string as PlaceId);
+  }
+}
+
 /** A place as its operator finds it in the config. */
 export const placeInConfig = ({ id, entry }: Place): string =>
   entry === undefined || entry === id ? id : `${entry}: ${id}`;
@@ -144,6 +160,8 @@ export const isIn = (standing: Standing | undefined): boolean =>
 export interface Reason {
   readonly because: string;
   readonly remedy: string;
+  /** The place surely is no more, and nobody has it. */
+  readonly isGone?: true;
   /** Of a service's own trouble, which most often ends without anybody's doing. */
   readonly isPassing?: true;
 }

@@ -6,6 +6,7 @@
  *   npx tsx scripts/sync-discord.ts --only 987654321098765432  this role only (may be repeated)
  *   npx tsx scripts/sync-discord.ts --fan UUID                this fan only; gives what is due, takes nothing away
  *   npx tsx scripts/sync-discord.ts --approve HASH            release the held changes that were shown under this hash
+ *   npx tsx scripts/sync-discord.ts --take-back ROLE_ID       take back a role that the config no longer names
  *   npx tsx scripts/sync-discord.ts --json                    the plan and its outcomes, for programs
  *
  * Exit: 0 in order, 2 bad options or config, 3 removals newly held, 4 a step failed or a role was unreadable,
@@ -14,7 +15,8 @@
 import { command } from "../lib/cli.ts";
 import { openDatabase } from "../lib/db.ts";
 import { discordPart } from "../lib/sync-parts/discord.ts";
-import { nothingToDo, sync, syncOptions } from "../lib/sync.ts";
+import { sync } from "../lib/sync.ts";
+import { syncOptions } from "../lib/sync-options.ts";
 
 await command({
   name: "sync-discord",
@@ -22,9 +24,7 @@ await command({
     "Gives entitled fans the Discord roles of the config and takes them back when the entitlement has ended.",
   options: syncOptions,
   async run(context) {
-    const { config, dataDir, log, signal } = context;
-    if (config.discord === undefined)
-      return nothingToDo(context, "discord", "The config has no discord section");
+    const { dataDir, log, signal } = context;
     const database = openDatabase(dataDir);
     return sync(context, {
       script: "sync-discord",

@@ -7,6 +7,7 @@
  *   npx tsx scripts/sync-lists.ts --only vips        this entry only (may be repeated)
  *   npx tsx scripts/sync-lists.ts --fan UUID         this fan only; gives what is due, takes nothing away
  *   npx tsx scripts/sync-lists.ts --approve HASH     release the held changes that were shown under this hash
+ *   npx tsx scripts/sync-lists.ts --take-back UUID       take everybody whom it put there off a list that the config no longer names
  *   npx tsx scripts/sync-lists.ts --json             the plan and its outcomes, for programs
  *
  * Roles and rooms on which a list decides are looked after by sync-discord and sync-matrix as well, like any other.
@@ -19,16 +20,15 @@ import { openDatabase } from "../lib/db.ts";
 import { discordPart } from "../lib/sync-parts/discord.ts";
 import { listsPart } from "../lib/sync-parts/lists.ts";
 import { matrixPart } from "../lib/sync-parts/matrix.ts";
-import { nothingToDo, sync, syncOptions } from "../lib/sync.ts";
+import { sync } from "../lib/sync.ts";
+import { syncOptions } from "../lib/sync-options.ts";
 
 await command({
   name: "sync-lists",
   summary: "Keeps Fanvue lists equal to Discord roles and Matrix rooms, in both directions.",
   options: syncOptions,
   async run(context) {
-    const { config, options, dataDir, log, signal } = context;
-    if (config.listSync.length === 0 && options["take-back"] === undefined)
-      return nothingToDo(context, "fanvue-lists", "The config has no list_sync section");
+    const { dataDir, log, signal } = context;
     const database = openDatabase(dataDir);
     const deps = { database, log, signal };
     return sync(context, {

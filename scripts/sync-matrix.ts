@@ -6,6 +6,7 @@
  *   npx tsx scripts/sync-matrix.ts --only '#vip:hs.org'      this room only (may be repeated)
  *   npx tsx scripts/sync-matrix.ts --fan UUID                this fan only; gives what is due, takes nothing away
  *   npx tsx scripts/sync-matrix.ts --approve HASH            release the held changes that were shown under this hash
+ *   npx tsx scripts/sync-matrix.ts --take-back ROOM_ID       take those out of a room that the config no longer names whom it let in
  *   npx tsx scripts/sync-matrix.ts --json                    the plan and its outcomes, for programs
  *
  * Exit: 0 in order, 2 bad options or config, 3 removals newly held, 4 a step failed or a room was unreadable,
@@ -14,7 +15,8 @@
 import { command } from "../lib/cli.ts";
 import { openDatabase } from "../lib/db.ts";
 import { matrixPart } from "../lib/sync-parts/matrix.ts";
-import { nothingToDo, sync, syncOptions } from "../lib/sync.ts";
+import { sync } from "../lib/sync.ts";
+import { syncOptions } from "../lib/sync-options.ts";
 
 await command({
   name: "sync-matrix",
@@ -22,13 +24,10 @@ await command({
     "Lets entitled fans into the Matrix rooms of the config and takes those out whose entitlement has ended.",
   options: syncOptions,
   async run(context) {
-    const { config, dataDir } = context;
-    if (config.matrix === undefined)
-      return nothingToDo(context, "matrix", "The config has no matrix section");
     return sync(context, {
       script: "sync-matrix",
       target: "matrix",
-      database: openDatabase(dataDir),
+      database: openDatabase(context.dataDir),
       parts: [matrixPart(context)],
     });
   },

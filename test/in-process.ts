@@ -12,10 +12,12 @@ import { locateLists } from "../lib/locate-lists.ts";
 import { reconcile } from "../lib/reconcile/reconcile.ts";
 import { exitCodeFor } from "../lib/report/run.ts";
 import { reportText } from "../lib/report/text.ts";
-import { type PartDeps, discordPart } from "../lib/sync-parts/discord.ts";
+import { discordPart } from "../lib/sync-parts/discord.ts";
 import { listsPart } from "../lib/sync-parts/lists.ts";
 import { matrixPart } from "../lib/sync-parts/matrix.ts";
-import { sync, syncOptions, type SyncPart, type SyncScript } from "../lib/sync.ts";
+import type { PartDeps, SyncPart, SyncScript } from "../lib/sync-parts/part.ts";
+import { sync } from "../lib/sync.ts";
+import { syncOptions } from "../lib/sync-options.ts";
 import type { ScriptResult } from "./harness.ts";
 import type { Installation } from "./installation.ts";
 

@@ -305,6 +305,48 @@ describe("a list that is filled from a role", () => {
     assert.deepEqual(onList(crew), []);
     assert.equal(onList(other).length, 9);
   });
+
+  it("tells who is left on it where no list is filled any more, and takes them off without Discord", async (test) => {
+    const { home, sync, person, crew, giveRole, onList } = await startLists(test, { people: ["ana", "bea"] });
+    giveRole(person("ana"), person("bea"));
+    await sync();
+    const { discord, list_sync: entries } = home.config;
+    delete home.config["list_sync"];
+    delete home.config.discord;
+    home.saveConfig();
+    const report = await sync();
+    assert.match(report, /^The config has no list_sync section: there is nothing to do\.\n/);
+    assert.match(report, new RegExp(`2 accounts still have .*\n.*sync-lists -- --take-back '${crew.uuid}'`));
+    await sync(0, "--take-back", crew.uuid);
+    assert.deepEqual(onList(crew), []);
+    assert.doesNotMatch(await sync(), /no longer configured/);
+
+    Object.assign(home.config, { discord, list_sync: entries });
+    home.saveConfig();
+    await sync();
+    assert.deepEqual(onList(crew), ["ana", "bea"]);
+    home.config["list_sync"] = {
+      lounge: { matrix_room: home.aliases.custom, fanvue_list_uuid: home.list.uuid },
+    };
+    home.saveConfig();
+    assert.match(await sync(), /2 accounts still have/, "told of where other entries are left, too");
+  });
+
+  it("is struck off the record where it was deleted on Fanvue, and is known by another entry's name", async (test) => {
+    const { home, sync, person, crew, crewRole, giveRole } = await startLists(test, { people: ["ana"] });
+    giveRole(person("ana"));
+    await sync();
+    home.config["list_sync"] = {
+      team: { discord_role_id: crewRole, fanvue_list_uuid: crew.uuid, primary: "discord" },
+    };
+    home.saveConfig();
+    assert.match(await sync(2, "--take-back", crew.uuid), /the config still names this place/);
+    delete home.config["list_sync"];
+    home.saveConfig();
+    home.town.fanvue.world.customLists.delete(crew.uuid);
+    assert.match(await sync(0, "--take-back", crew.uuid), /struck off the record/);
+    assert.doesNotMatch(await sync(), /no longer configured/);
+  });
 });
 
 const hashOf = (report: string): string =>

@@ -59,6 +59,7 @@ export function manageableRole(
     return {
       because: `The server has no role ${id}; it was deleted, or never was.`,
       remedy: "Put the id of an existing role in the config, or take the entry out.",
+      isGone: true,
     };
   return hindrance(role, place.onExpiry, bot) ?? role;
 }

@@ -85,7 +85,11 @@ function stateOf({ place, list, read, ours }: About): PlaceState {
 
 const notRead = (read: Exclude<ReadList, { known: true }> | undefined): Reason =>
   read !== undefined && isMissing(read)
-    ? { because: `${read.why}.`, remedy: "Put the uuid of an existing list into the config." }
+    ? {
+        because: `${read.why}.`,
+        remedy: "Put the uuid of an existing list into the config.",
+        isGone: true,
+      }
     : {
         because: `${read?.why ?? "The list was not asked for"}.`,
         remedy: "Nothing was changed there; the next run tries again.",

@@ -7,6 +7,7 @@ import {
   isOurs,
   type Grant,
   type Place,
+  placeIdByConfig,
   type PlaceState,
   type Plan,
   type Skip,
@@ -20,6 +21,7 @@ import { loadArrivals, loadForeignGrants, loadPlaceMemory } from "../store/place
 import { loadSourceSizes, loadUnreadableFans } from "../store/sources.ts";
 import { groundsByHolders } from "./by-holders.ts";
 import { groundsByRules } from "./by-rules.ts";
+import { isLeftBehind } from "./foreign.ts";
 import type { Grounds, Memories } from "./grounds.ts";
 import { hashOf } from "./hash.ts";
 import { isPartial, type Job } from "./job.ts";
@@ -147,8 +149,9 @@ export function clockSkewMs({ fanvue, target, holders }: Job): number | undefine
 
 function loadMemory(sql: Sql, job: Job, have: ReadonlyMap<Place, PlaceState>) {
   const places = loadMemories(sql, job, have);
-  const configured = new Set([...places.values()].flatMap(({ placeId }) => placeId ?? []));
-  for (const state of have.values()) if ("placeId" in state) configured.add(state.placeId);
+  const led = [...places.values()].flatMap(({ placeId }) => placeId ?? []);
+  const lead = job.places.flatMap((place) => placeIdNow(place, have.get(place)) ?? []);
+  const configured = new Set([...led, ...lead]);
   const foreign = loadForeignGrants(sql, job.target.name, configured);
   return {
     places,
@@ -159,13 +162,10 @@ function loadMemory(sql: Sql, job: Job, have: ReadonlyMap<Place, PlaceState>) {
     foreignGrants: foreign.filter((grant) => !isLeftBehind(grant)),
     /** While a configured place cannot be located, what looks foreign may be in that very place. */
     allLocated: [...places].every(
-      ([place, { placeId }]) => placeId !== undefined || placeIdNow(have.get(place)) !== undefined,
+      ([place, { placeId }]) => placeId !== undefined || placeIdNow(place, have.get(place)) !== undefined,
     ),
   };
 }
-
-/** On record only because it is to be taken out of a room that goes with a space: nothing ever justified it there. */
-const isLeftBehind = ({ settled, basis }: Grant): boolean => !settled && basis.length === 0;
 
 type GrantsByPlace = ReadonlyMap<PlaceId, ReadonlyMap<Account, Grant>>;
 
@@ -190,14 +190,13 @@ function loadMemories(
   return new Map(
     places.map((place) => [
       place,
-      loadPlaceMemory(sql, target.name, placeIdNow(have.get(place)), place.id, now(), arrivals),
+      loadPlaceMemory(sql, target.name, placeIdNow(place, have.get(place)), place.id, now(), arrivals),
     ]),
   );
 }
 
-function placeIdNow(state: PlaceState | undefined): PlaceId | undefined {
-  return state !== undefined && "placeId" in state ? state.placeId : undefined;
-}
+const placeIdNow = (place: Place, state: PlaceState | undefined): PlaceId | undefined =>
+  state !== undefined && "placeId" in state ? state.placeId : placeIdByConfig(place);
 
 /** Who certainly was let in: a grant without outcome may never have been given, and nobody misses it then. */
 const onRecordIn = (memories: Memories): ReadonlyMap<Place, ReadonlySet<Account>> =>

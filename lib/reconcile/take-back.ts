@@ -2,7 +2,15 @@
 import type { Sql } from "../db.ts";
 import { BadInputError } from "../errors.ts";
 import type { Account, PlaceId } from "../ids.ts";
-import type { Place, PlaceMemory, PlaceState, Step, Verdict, Wish } from "../model.ts";
+import {
+  type Place,
+  placeIdByConfig,
+  type PlaceMemory,
+  type PlaceState,
+  type Step,
+  type Verdict,
+  type Wish,
+} from "../model.ts";
 import { diff } from "../plan/diff.ts";
 import { loadForeignGrants, loadPlaceMemory } from "../store/places.ts";
 import type { Job } from "./job.ts";
@@ -22,7 +30,7 @@ export async function planTakeBack(job: Job, id: string): Promise<Planned> {
   const place: Place = { ...former, target: target.name, id };
   const memory = await database.read((sql) => loadPlaceMemory(sql, target.name, placeId, id, job.now()));
   const memories = new Map([[place, memory], ...(await database.read((sql) => memoriesOfOthers(sql, job)))]);
-  const have = await readAlone(job, place, memories);
+  const have = await readAlone(job, { place, placeId, memories });
   const plan = diff({
     want: new Map([
       [place, wantNobody(memory)],
@@ -65,7 +73,10 @@ const nothingHeld = {
 
 function formerPlace(sql: Sql, { target, places }: Job, id: string): PlaceId {
   const configured = new Set(
-    places.flatMap((place) => loadPlaceMemory(sql, target.name, undefined, place.id, 0).placeId ?? []),
+    places.flatMap((place) => {
+      const led = loadPlaceMemory(sql, target.name, undefined, place.id, 0).placeId;
+      return [placeIdByConfig(place), led].filter((placeId) => placeId !== undefined);
+    }),
   );
   if (places.some((place) => place.id === id) || [...configured].some((placeId) => placeId === id)) {
     throw new BadInputError(
@@ -84,16 +95,25 @@ function formerPlace(sql: Sql, { target, places }: Job, id: string): PlaceId {
 
 /** Where the places of the config led last: a former space takes nobody out of a room that is one of them. */
 const memoriesOfOthers = (sql: Sql, { target, places, now }: Job) =>
-  places.map((place) => [place, loadPlaceMemory(sql, target.name, undefined, place.id, now())] as const);
+  places.map(
+    (place) => [place, loadPlaceMemory(sql, target.name, placeIdByConfig(place), place.id, now())] as const,
+  );
 
 /** Reads the place beside all that are configured: an alias of the config may lead to the very room. */
 async function readAlone(
   { target, places }: Job,
-  place: Place,
-  memories: ReadonlyMap<Place, PlaceMemory>,
+  {
+    place,
+    placeId,
+    memories,
+  }: {
+    readonly place: Place;
+    readonly placeId: PlaceId;
+    readonly memories: ReadonlyMap<Place, PlaceMemory>;
+  },
 ): Promise<ReadonlyMap<Place, PlaceState>> {
   const states = await target.read([...places, place], new Set(memories.get(place)?.grants.keys()));
-  const lost = places.find((other) => !isLocated(states.get(other), memories.get(other)));
+  const lost = places.find((other) => !isLocated(other, states.get(other), memories.get(other)));
   if (lost !== undefined) {
     throw new BadInputError(
       `--take-back ${place.id}: where ${lost.id} of the config leads cannot be told now, and it may be this very place.`,
@@ -101,11 +121,20 @@ async function readAlone(
     );
   }
   const state = states.get(place);
-  return new Map(state === undefined ? [] : [[place, state]]);
+  return new Map(state === undefined ? [] : [[place, emptyIfGone(place, placeId, state)]]);
 }
 
-const isLocated = (state: PlaceState | undefined, memory: PlaceMemory | undefined): boolean =>
-  memory?.placeId !== undefined || (state !== undefined && !("unreadable" in state));
+/** In a place that is no more nobody is: what was given there needs no taking back. */
+function emptyIfGone({ id }: Place, placeId: PlaceId, state: PlaceState): PlaceState {
+  if (!("unreadable" in state) || state.unreadable.isGone !== true) return state;
+  const warnings = [`${state.unreadable.because} What was given there is struck off the record.`];
+  return { placeId, name: id, members: new Map(), coverage: "everybody", warnings };
+}
+
+const isLocated = (place: Place, state: PlaceState | undefined, memory: PlaceMemory | undefined): boolean =>
+  placeIdByConfig(place) !== undefined ||
+  memory?.placeId !== undefined ||
+  (state !== undefined && !("unreadable" in state));
 
 /** Whoever only was found there holds the place by somebody else's hand. */
 function wantNobody(memory: PlaceMemory): Wishes {

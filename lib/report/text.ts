@@ -31,6 +31,10 @@ export function reportText(run: Run): string {
   return `${text.join("\n\n")}\n`;
 }
 
+/** Of a script that has nothing to do by its config, and what is left from an earlier one. Ends with a line break. */
+export const idleText = (run: Run, why: string): string =>
+  `${[`${why}: there is nothing to do.`, ...foreignSection(run)].map(harmless).join("\n")}\n`;
+
 /** Names come from strangers: a terminal is not to obey what they hide in them. */
 const harmless = (line: string): string => line.replace(/[\p{Cc}\p{Bidi_Control}]/gu, "�");
 

@@ -1,16 +1,8 @@
 /** The roles of the Discord server, as a part of a sync. */
-import type { Database } from "../db.ts";
 import { loginsIn } from "../discord-logins.ts";
 import { openDiscord } from "../discord/target.ts";
-import type { Log } from "../log.ts";
-import type { SyncPart } from "../sync.ts";
 import { needed } from "./needed.ts";
-
-export interface PartDeps {
-  readonly database: Database;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-}
+import type { PartDeps, SyncPart } from "./part.ts";
 
 export const discordPart = ({ database, log, signal }: PartDeps): SyncPart => ({
   target: "discord",

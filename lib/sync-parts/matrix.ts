@@ -1,8 +1,7 @@
 /** The rooms of the Matrix homeserver, as a part of a sync. */
 import { openMatrix } from "../matrix/target.ts";
-import type { SyncPart } from "../sync.ts";
-import type { PartDeps } from "./discord.ts";
 import { needed } from "./needed.ts";
+import type { PartDeps, SyncPart } from "./part.ts";
 
 export const matrixPart = ({ log, signal }: Omit<PartDeps, "database">): SyncPart => ({
   target: "matrix",

@@ -18,7 +18,7 @@ it("--json has all its fields where there is nothing to do", async (test) => {
     const result = await home.run("sync-discord", "--dry-run", "--json");
     assertClean(result);
     const { note, ...nothing } = parse(result.stdout);
-    assert.match(z.string().parse(note), /^The config (names no places|has no discord section)/);
+    assert.match(z.string().parse(note), /^The config (names no roles|has no discord section)/);
     assert.deepEqual(Object.keys(nothing), Object.keys(usual));
     const { target, places, steps, held, requests } = nothing;
     assert.deepEqual(

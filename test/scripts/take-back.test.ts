@@ -53,6 +53,41 @@ describe("a place that is no longer configured", () => {
     assert.deepEqual(home.holders("subscription"), ["by-hand"]);
   });
 
+  it("is told of, too, where the config names no place at all any more", async (test) => {
+    const home = await startInstallation(test);
+    home.entitle("subscription", home.addPerson("ana"));
+    home.saveBooks();
+    await settle(home);
+    const role = home.roles.subscription;
+    delete home.config.roles;
+    home.saveConfig();
+
+    const report = await home.sync("discord");
+    assert.equal(report.code, 0, report.stderr);
+    assert.match(report.stdout, /^The config names no roles: there is nothing to do\.\n/);
+    assert.match(report.stdout, new RegExp(`1 account still has .*\n.*--take-back '${role}'`));
+    const taken = await home.sync("discord", "--take-back", role);
+    assert.equal(taken.code, 0, taken.stderr);
+    assert.deepEqual(home.holders("subscription"), []);
+    assert.equal((await home.sync("discord")).stdout, "The config names no roles: there is nothing to do.\n");
+  });
+
+  it("is struck off the record where it was deleted on the platform", async (test) => {
+    const home = await startInstallation(test);
+    home.entitle("subscription", home.addPerson("ana"));
+    home.saveBooks();
+    await settle(home);
+    const role = home.roles.subscription;
+    home.town.discord.world.roles.delete(role);
+    delete home.config.roles?.[role];
+    home.saveConfig();
+
+    const taken = await home.sync("discord", "--take-back", role);
+    assert.equal(taken.code, 0, taken.stderr);
+    assert.match(taken.stdout, /What was given there is struck off the record\./);
+    assert.doesNotMatch((await home.sync("discord")).stdout, /no longer configured/);
+  });
+
   it("cannot be taken back while the config still names it", async (test) => {
     const home = await startInstallation(test);
     const ana = home.addPerson("ana");
