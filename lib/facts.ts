@@ -58,6 +58,8 @@ export interface ListMembers {
   /** What Fanvue calls it; undefined where it does not tell. */
   readonly name?: string;
   readonly members: ReadonlySet<FanId>;
+  /** What members are called, as far as it was asked for just now. */
+  readonly handles?: ReadonlyMap<FanId, string>;
   /** What Fanvue itself counts; undefined where it does not say. */
   readonly count: number | undefined;
 }

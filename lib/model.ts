@@ -188,6 +188,8 @@ export type PlaceState =
       readonly coverage: "everybody" | "linked";
       /** What the operator should know of this place, each with its remedy. */
       readonly warnings: readonly string[];
+      /** What fans are called who were seen there. */
+      readonly handles?: ReadonlyMap<FanId, string>;
       /** Places whose members may enter this one without an invitation. */
       readonly opensTo?: ReadonlySet<PlaceId>;
       /** Of a space, the rooms that go with it; undefined for what is no space. */

@@ -282,6 +282,11 @@ describe("a list that is filled from a role", () => {
     takeRole(...fans.slice(0, 3).map(person));
     const report = await sync(3);
     assert.match(report, /Crew: 3 removals in 24 hours, 2 are allowed \(0 had access a day ago\)/);
+    assert.match(
+      report,
+      /- \S+ \(fan-\w+\) +\d+ does not have the role spending/,
+      "it calls them by their names",
+    );
     assert.equal(onList(crew).length, 12);
     assert.match(await sync(), /as before/);
     await sync(0, "--approve", hashOf(report));

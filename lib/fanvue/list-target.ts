@@ -62,7 +62,7 @@ interface About {
 function stateOf({ place, list, read, ours }: About): PlaceState {
   if (list.type === "named") return notFound(place, list);
   if (read?.known !== true) return { unreadable: notRead(read) };
-  const { members, count, name } = read.value;
+  const { members, count, name, handles } = read.value;
   const standings = new Map<Account, Standing>([...members].map((fan) => [fan, { is: "in" }]));
   const isWhole = count === members.size;
   // Whom Fanvue counts and does not show may be anybody: of those who are ours, nobody is taken for gone.
@@ -73,6 +73,7 @@ function stateOf({ place, list, read, ours }: About): PlaceState {
     name: name ?? place.id,
     members: standings,
     coverage: "everybody",
+    handles: handles ?? new Map(),
     warnings: isWhole
       ? []
       : [

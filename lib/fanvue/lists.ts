@@ -13,7 +13,7 @@ const writeScopes = ["write:chat"];
 export const maxAdded = 100;
 
 /** What Fanvue says of its lists, by lower-case uuid or slug. */
-type Listing = ReadonlyMap<string, Omit<ListMembers, "members">>;
+type Listing = ReadonlyMap<string, Pick<ListMembers, "name" | "count">>;
 
 /** Reads lists whole, each with Fanvue's own count; what kind of lists there are is read once. */
 export async function fetchLists(
@@ -51,7 +51,8 @@ async function fetchMembers(api: Api, list: ListRef, listing: Known<Listing> | u
   const rows = await walkPages(api, { path, scopes: readScopes, row: memberShape });
   if (!rows.known) return rows;
   const members = new Set(rows.value.map(({ uuid }) => uuid));
-  return { known: true, value: { ...listed, members } };
+  const handles = new Map(rows.value.flatMap(({ uuid, handle }) => (handle === "" ? [] : [[uuid, handle]])));
+  return { known: true, value: { ...listed, members, handles } };
 }
 
 export interface CustomList {

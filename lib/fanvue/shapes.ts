@@ -65,7 +65,7 @@ export const subscriberShape = z.object({
     .nullish(),
 });
 
-export const memberShape = z.object({ uuid: fanId });
+export const memberShape = z.object({ uuid: fanId, handle: name });
 
 export const customListShape = z.object({
   uuid: z.string().min(1),

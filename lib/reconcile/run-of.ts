@@ -1,5 +1,6 @@
 /** A run as its report is to tell it. */
 import type { Applied } from "../apply.ts";
+import type { FanId } from "../ids.ts";
 import type { Run } from "../report/run.ts";
 import type { Job } from "./job.ts";
 import { judgesAll } from "./judged.ts";
@@ -27,7 +28,7 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
     held: guarded.held,
     heldIsNew: planned.heldIsNew,
     outcomes: applied.outcomes,
-    handles: grounds?.handles ?? new Map(),
+    handles: new Map([...handlesIn(planned.have), ...(grounds?.handles ?? [])]),
     foreignGrants: planned.foreignGrants,
     warnings: [
       ...(job.target.warnings?.() ?? []),
@@ -40,6 +41,9 @@ export function runOf(job: Job, planned: Planned, applied: Applied): Run {
     brokenOff: applied.brokenOff,
   };
 }
+
+const handlesIn = (have: Run["have"]): readonly (readonly [FanId, string])[] =>
+  [...have.values()].flatMap((state) => ("unreadable" in state ? [] : [...(state.handles ?? [])]));
 
 /** A row that vanished from a book takes nothing away by itself: most often it is a slip. */
 function missingLinks({ links }: Planned): readonly string[] {
