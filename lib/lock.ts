@@ -6,11 +6,11 @@
  * (https://sqlite.org/lockingv3.html). Node offers no such lock by itself. This second SQLite engine beside sql.js is
  * used for locking only and never writes a byte: sql.js lives in memory and has no locks.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as pause } from "node:timers/promises";
-import { diskTrouble, errorCode, makePrivateFolder, privateFileMode } from "./db/disk.ts";
+import { createPrivateFile, diskTrouble, errorCode, makePrivateFolder } from "./db/disk.ts";
 import type { BusyError } from "./errors.ts";
 
 /** database: its file · fanvue-token: refreshing it · notices: telling the owner · upsell: one listener · daemon: one of them · the others: one run per platform. */
@@ -64,7 +64,7 @@ function openLockFile(path: string): DatabaseSync {
  */
 function createEmpty(path: string): void {
   try {
-    closeSync(openSync(path, "wx", privateFileMode));
+    closeSync(createPrivateFile(path));
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw error;
   }

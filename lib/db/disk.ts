@@ -1,14 +1,16 @@
 /** The data folder on disk: private folders, whole-file replacement that a crash cannot tear, troubles as sentences. */
 import * as fs from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { BadInputError, OperatorError } from "../errors.ts";
 
 /** The calls of node:fs that touch the data folder. Tests hand in one that fails on cue. */
 export type FileSystem = Pick<
   typeof fs,
   | "chmodSync"
+  | "chownSync"
   | "closeSync"
   | "existsSync"
+  | "fchownSync"
   | "fsyncSync"
   | "mkdirSync"
   | "openSync"
@@ -23,7 +25,7 @@ export type FileSystem = Pick<
 };
 
 const folderMode = 0o700;
-export const privateFileMode = 0o600;
+const privateFileMode = 0o600;
 const othersMayUse = 0o077;
 
 const isErrno = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && "code" in error;
@@ -74,16 +76,52 @@ function explain(error: unknown): { fact: string; remedy: string } {
 }
 
 /**
- * Makes a folder, and those above it, that only its owner may enter. One that is there stays as it is.
+ * Whom something new in a folder is to belong to, where that is not whoever makes it. What root leaves in the folder of a
+ * service that runs as another user would be closed to that service.
+ */
+function heirIn(folder: string, files: FileSystem): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const { uid, gid } = files.statSync(folder);
+  return uid === 0 ? undefined : { uid, gid };
+}
+
+/**
+ * Makes a file that is not there yet, for its owner alone, and gives its descriptor. One that root makes belongs to the
+ * owner of the folder. Throws what the disk throws.
+ */
+export function createPrivateFile(path: string, files: FileSystem = fs): number {
+  const file = files.openSync(path, "wx", privateFileMode);
+  try {
+    const heir = heirIn(dirname(path), files);
+    if (heir !== undefined) files.fchownSync(file, heir.uid, heir.gid);
+    return file;
+  } catch (error) {
+    files.closeSync(file);
+    throw error;
+  }
+}
+
+/**
+ * Makes a folder, and those above it, that only its owner may enter. One that is there stays as it is; those that root
+ * makes belong to the owner of the folder in which the first of them lies.
  * Throws an OperatorError where the disk refuses.
  */
 export function makePrivateFolder(path: string, files: FileSystem = fs): void {
   try {
-    files.mkdirSync(path, { recursive: true, mode: folderMode });
+    const first = files.mkdirSync(path, { recursive: true, mode: folderMode });
+    if (first === undefined) return;
+    const heir = heirIn(dirname(resolve(first)), files);
+    if (heir === undefined) return;
+    for (const folder of foldersFrom(resolve(first), resolve(path)))
+      files.chownSync(folder, heir.uid, heir.gid);
   } catch (error) {
     throw diskTrouble(`use the folder ${path}`, error);
   }
 }
+
+/** From `first` down to `last`, both among them. */
+const foldersFrom = (first: string, last: string): readonly string[] =>
+  first === last ? [first] : [...foldersFrom(first, dirname(last)), last];
 
 /** A crontab's log beside the data, also one that was rotated, is no one else's. */
 const logName = /\.log(?:\.|$)/;
@@ -124,7 +162,7 @@ export function replaceFile(path: string, bytes: Uint8Array, files: FileSystem =
 }
 
 function writeDurably(path: string, bytes: Uint8Array, files: FileSystem): void {
-  const file = files.openSync(path, "wx", privateFileMode);
+  const file = createPrivateFile(path, files);
   try {
     files.writeFileSync(file, bytes);
     files.fsyncSync(file);

@@ -2,11 +2,11 @@
  * The stored authorization: one file, shared by all scripts. Refresh tokens are good for one use, and using one twice
  * ends the authorization for good, so refreshing happens under a lock and the new token is on the disk before its use.
  */
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import writeFileAtomic from "write-file-atomic";
 import { z } from "zod";
+import { makeDataFolder, replaceFile } from "../db/disk.ts";
 import { AccessError, BadInputError, BusyError, SourceError } from "../errors.ts";
 import { type Http, HttpFault } from "../http.ts";
 import { lockPath, withLock } from "../lock.ts";
@@ -37,8 +37,6 @@ export interface TokenSource {
 }
 
 const tokenFile = (dataDir: string) => join(dataDir, "fanvue-token.json");
-const privateFolder = 0o700;
-const privateFile = 0o600;
 const othersMode = 0o077;
 /** So long before its end a token is renewed. */
 const aheadMs = 60_000;
@@ -102,25 +100,19 @@ function readJson<T>(path: string, shape: z.ZodType<T>): T | undefined {
 const isMissing = (error: unknown) => error instanceof Error && "code" in error && error.code === "ENOENT";
 
 /** Writes the authorization durably: once this returns, it survives a power cut. The caller holds the lock. */
-async function saveToken(dataDir: string, token: StoredToken): Promise<void> {
-  mkdirSync(dataDir, { recursive: true, mode: privateFolder });
-  const path = tokenFile(dataDir);
-  await writeFileAtomic(path, `${JSON.stringify(token, undefined, 2)}\n`, { mode: privateFile, fsync: true });
-  chmodSync(path, privateFile);
-  const folder = openSync(dirname(path), "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+function saveToken(dataDir: string, token: StoredToken): void {
+  makeDataFolder(dataDir);
+  replaceFile(tokenFile(dataDir), Buffer.from(`${JSON.stringify(token, undefined, 2)}\n`));
 }
 
 /** Stores the authorization in the place of any other. Throws BusyError when another script holds the lock for long. */
 export function storeToken(dataDir: string, token: StoredToken, signal: AbortSignal): Promise<void> {
-  return underLock(dataDir, signal, () => saveToken(dataDir, token));
+  return underLock(dataDir, signal, () => {
+    saveToken(dataDir, token);
+  });
 }
 
-function underLock<T>(dataDir: string, signal: AbortSignal, fn: () => Promise<T>): Promise<T> {
+function underLock<T>(dataDir: string, signal: AbortSignal, fn: () => T | Promise<T>): Promise<T> {
   const busy = () =>
     new BusyError("Another script has been renewing the Fanvue token for a minute.", "Run this again later.");
   return withLock(lockPath(dataDir, "fanvue-token"), { waitMs: lockWaitMs, busy, signal }, fn);
@@ -239,7 +231,7 @@ async function refresh(config: OAuthConfig, token: StoredToken, deps: TokenDeps)
     try {
       const granted = await refreshGrant(config, token.refreshToken, deps);
       const next = tokenFrom(granted, token);
-      await saveToken(deps.dataDir, next);
+      saveToken(deps.dataDir, next);
       return next;
     } catch (error) {
       if (!(error instanceof HttpFault)) throw error;
