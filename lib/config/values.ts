@@ -144,10 +144,21 @@ export const flag: z.ZodType<boolean> = value(
 
 /** When something is run, in cron's five or six fields; "off" gives an empty text. */
 export const cronExpression = value(
-  (raw) => (raw === "off" || raw === "false" ? "" : isCron(raw) ? raw : undefined),
-  () =>
-    'is no cron expression. Write five fields in quotes, such as "*/5 * * * *" for every five minutes, or off.',
+  (raw) => {
+    if (raw === "off" || raw === "false") return "";
+    return isCron(raw) && !namesTwoKindsOfDays(raw) ? raw : undefined;
+  },
+  (raw) =>
+    typeof raw === "string" && isCron(raw)
+      ? "names days of the month and days of the week, which programs understand differently. Put * in one of the two places."
+      : 'is no cron expression. Write five fields in quotes, such as "*/5 * * * *" for every five minutes, or off.',
 );
+
+/** To cron those are the days that are either, to node-cron the days that are both. */
+function namesTwoKindsOfDays(raw: string): boolean {
+  const [dayOfMonth = "*", , dayOfWeek = "*"] = raw.trim().split(/\s+/).slice(-3);
+  return [dayOfMonth, dayOfWeek].every((field) => !/^[*?]/.test(field));
+}
 
 /** One of some words. `misplaced` says of words that are right elsewhere where that is. */
 export function choice<const Word extends string>(
