@@ -48,7 +48,8 @@ function conclude(
   failures: readonly { readonly error: OperatorError }[],
 ): ExitCode {
   const code = worstExitCode([...runs.map(exitCodeFor), ...failures.map(({ error }) => error.exitCode)]);
-  const errors = failures.map(({ error }) => error);
+  // Lists are filled by what Discord says: its trouble may stop two parts, and is told once.
+  const errors = [...new Map(failures.map(({ error }) => [error.message, error])).values()];
   const thrown = runs.length > 0 ? undefined : errors.find(({ exitCode }) => exitCode === code);
   for (const error of errors) if (error !== thrown) log.error(`${error.message} ${error.remedy}`);
   if (thrown !== undefined) throw thrown;

@@ -423,6 +423,16 @@ describe("sync-lists", () => {
     assert.deepEqual([home.holders("custom"), home.guests("custom"), onList(crew)], [["ana"], [], ["ana"]]);
   });
 
+  it("says of each platform what keeps it, also where none could be looked at", async (test) => {
+    const { home, sync } = await startLists(test);
+    home.config.matrix = { ...home.config.matrix, access_token: "revoked" };
+    home.config.discord = { ...home.config.discord, token: "revoked" };
+    home.saveConfig();
+    const said = await sync(4);
+    assert.match(said, /The homeserver refuses the bot's account/);
+    assert.equal(said.match(/Discord does not accept the bot's token/g)?.length, 1);
+  });
+
   it("that is killed at its second hundred has its whole plan on disk, and the next run ends it", async (test) => {
     const fans = names("fan", 150);
     const { home, sync, person, crew, giveRole, takeRole, onList } = await startLists(test, { people: fans });
