@@ -15,6 +15,7 @@ const floors = [
     "link",
     "link-admin",
     "daemon",
+    "service",
     "describe-config",
     "check-online",
     "commands",

@@ -12,7 +12,8 @@ import {
 } from "../ids.ts";
 import { type Branch, type Entry, type LineFault, located, loadText, parseYaml } from "./yaml.ts";
 
-const bookNames = ["addressbook.yaml", "discord_addressbook.yaml"] as const;
+/** The files of that kind beside a config. */
+export const bookNames = ["addressbook.yaml", "discord_addressbook.yaml"] as const;
 export type BookName = (typeof bookNames)[number];
 
 export interface BookLink {

@@ -10,9 +10,6 @@ export interface ServicePlace {
   readonly dataDir: string;
   /** Who runs it. */
   readonly user: string;
-  /** Whether there is such a user, and whether the data folder is theirs. */
-  readonly isUser: boolean;
-  readonly isOwner: boolean;
 }
 
 /** A value in which nothing but % means something: https://www.freedesktop.org/software/systemd/man/latest/systemd.unit.html#Specifiers */
@@ -31,31 +28,19 @@ const argument = (text: string): string => word(text.replaceAll("$", "$$$$"));
 export const shellWord = (text: string): string =>
   /^[\w@/.:,+=%-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
-function userLines({ user, isUser, isOwner, ...place }: ServicePlace): readonly string[] {
-  if (isOwner) return [];
-  const make = `#   useradd --system --no-create-home --shell /usr/sbin/nologin ${user}`;
-  return [
-    "#",
-    `# ${isUser ? "Before, give the user" : "Before, make a user for it alone, and give that user"} what it writes and reads:`,
-    ...(isUser ? [] : [make]),
-    `#   chown -R ${user}: ${shellWord(place.dataDir)}`,
-    `#   chown ${user}: ${shellWord(place.configPath)}`,
-    `# It must be able to read ${place.projectDir} and the address books beside the config, too: not below /root.`,
-  ];
-}
+/** systemd refuses some characters in the path of a program, however they are written; a shell takes them. */
+const byShell = ["/bin/sh", "-c", 'exec "$0" "$@"'];
+const starterOf = (nodePath: string): readonly string[] => (/["'\\$]/.test(nodePath) ? byShell : []);
 
-/** The unit, with what each part is for as comments. */
-export function unitText(place: ServicePlace): string {
+/** The unit, with what each part is for as comments, and `steps` on how to set it up. */
+export function unitText(place: ServicePlace, steps: readonly string[]): string {
   const { projectDir, nodePath, daemonPath, configPath, dataDir, user } = place;
-  const command = [nodePath, ...nodeOptions, daemonPath, "--config", configPath, "--data", dataDir];
+  const node = [...starterOf(nodePath), nodePath, ...nodeOptions];
+  const command = [...node, daemonPath, "--config", configPath, "--data", dataDir];
   return [
-    "# fanvue-sync as a service of systemd. To install it:",
-    "#   npm run --silent service | sudo tee /etc/systemd/system/fanvue-sync.service",
-    "#   sudo systemctl daemon-reload",
-    "#   sudo systemctl enable --now fanvue-sync",
-    "# Then: systemctl status fanvue-sync, journalctl -u fanvue-sync, and after a change of the config",
-    "#   sudo systemctl reload fanvue-sync",
-    ...userLines(place),
+    "# fanvue-sync as a service of systemd. To set it up:",
+    ...steps.map((step, index) => `#   ${index + 1}. ${step}`),
+    "# Its log: journalctl -u fanvue-sync. After a change of the config: systemctl reload fanvue-sync",
     "",
     "[Unit]",
     "Description=fanvue-sync: what Fanvue fans paid for, on Discord and Matrix",
@@ -71,10 +56,12 @@ export function unitText(place: ServicePlace): string {
     "# Where the config takes values from the environment, write them as NAME=value into a file of root's:",
     "#EnvironmentFile=/etc/fanvue-sync.env",
     "",
-    "# It comes back after a crash, but not where the config cannot be used (2). Stopped by SIGTERM it ends with 143.",
+    "# It comes back after a crash, so seldom that systemd never gives up on it, but not where the config cannot be used (2).",
+    "# Stopped by SIGTERM it ends with 143. A reload that comes too early ends it by SIGHUP, which systemd would take for a wish.",
     "Restart=on-failure",
-    "RestartSec=10",
+    "RestartSec=30",
     "RestartPreventExitStatus=2",
+    "RestartForceExitStatus=SIGHUP",
     "SuccessExitStatus=143",
     "# The daemon itself is asked to end, and gives what it runs 30 seconds.",
     "KillMode=mixed",
