@@ -4,7 +4,7 @@ import tseslint from "typescript-eslint";
 /** A file imports only from lower floors; the pure floor touches nothing but the model and itself. */
 const floors = [
   ["ids", "facts", "model", "logins", "target", "errors", "nearest", "plain-text", "durations"],
-  ["config", "cron", "log", "scrub", "http", "oauth", "lock", "db", "run-script", "parent"],
+  ["config", "cron", "log", "scrub", "http", "oauth", "lock", "listen", "db", "run-script", "parent"],
   ["fanvue", "discord", "matrix", "store"],
   ["rules", "want", "plan", "guard", "report", "ledger"],
   [

@@ -4,6 +4,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, mock, test, type TestContext } from "node:test";
@@ -268,7 +269,7 @@ describe("the health page", () => {
 
   test("answers 200 or 503, to this machine's own names and nothing but a look", async (t) => {
     let healthy = true;
-    const page = createHealthPage(() => healthWith(healthy));
+    const page = createHealthPage(() => healthWith(healthy), silent);
     t.after(() => page.move(undefined));
     const port = await freePort();
     await page.move(port);
@@ -287,11 +288,42 @@ describe("the health page", () => {
       assert.equal((await ask(port, "/healthz", { host })).status, 403, host);
   });
 
+  /** What is answered to a first line that no program of good will sends. */
+  async function statusFor(port: number, firstLine: string): Promise<string> {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.end(`${firstLine}\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
+    return /^HTTP\/1\.1 (\d+)/.exec(await text(socket))?.[1] ?? "none";
+  }
+
+  test("stands whatever is asked of it, and tells of what goes wrong inside", async (t) => {
+    const lines: string[] = [];
+    let isBroken = false;
+    const page = createHealthPage(
+      () => {
+        if (isBroken) throw new Error("broken");
+        return healthWith(true);
+      },
+      pino({}, { write: (line: string) => void lines.push(line) }),
+    );
+    t.after(() => page.move(undefined));
+    const port = await freePort();
+    await page.move(port);
+    for (const address of ["//", "//[", "http://a:99999/", "*", "/%", "/healthz/..", "/\\healthz"])
+      assert.match(await statusFor(port, `GET ${address} HTTP/1.1`), /^40[04]$/, address);
+    assert.equal(await statusFor(port, "CONNECT a:99999 HTTP/1.1"), "none");
+    assert.equal(await statusFor(port, "GET /healthz?x=//[ HTTP/1.1"), "200");
+    isBroken = true;
+    assert.equal(await statusFor(port, "GET /healthz HTTP/1.1"), "500");
+    assert.match(lines.join(""), /"level":50.*could not be answered/);
+    isBroken = false;
+    assert.equal(await statusFor(port, "GET /healthz HTTP/1.1"), "200");
+  });
+
   test("moves to another port, and stays where it is when that is taken", async (t) => {
     const [here, there] = [await freePort(), await freePort()];
     const [page, other] = [
-      createHealthPage(() => healthWith(true)),
-      createHealthPage(() => healthWith(true)),
+      createHealthPage(() => healthWith(true), silent),
+      createHealthPage(() => healthWith(true), silent),
     ];
     t.after(() => Promise.all([page.move(undefined), other.move(undefined)]));
     await page.move(here);

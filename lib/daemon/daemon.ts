@@ -46,7 +46,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const workshop = createWorkshop({ ...options, signal, config: () => config });
   const { rounds, syncSoon, listeners, records } = workshop;
-  const page = createHealthPage(() => healthOf(state(), Date.now()));
+  const page = createHealthPage(() => healthOf(state(), Date.now()), log);
 
   function state(): DaemonState {
     const { sync } = config.schedule;

@@ -1,9 +1,9 @@
 /** The link pages' web server: where it listens, how long it waits for anybody, and how it ends. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import { errorCode } from "../db/disk.ts";
-import { BadInputError } from "../errors.ts";
+import { listen, stopListening } from "../listen.ts";
 import type { Log } from "../log.ts";
 import type { LinkApp } from "./app.ts";
 import { securityHeaders } from "./headers.ts";
@@ -35,7 +35,13 @@ const limits = {
   closingMs: seconds(2),
 } as const;
 
-/** Listens. Throws a BadInputError where it cannot. */
+const remedies = {
+  taken: "End it, which may be another link-server, or choose another link.port.",
+  refused: "Choose a link.port of 1024 or more, and let a reverse proxy stand before it.",
+  noHost: 'Set link.host to "127.0.0.1", or to an address of this machine.',
+} as const;
+
+/** Listens. Throws an OperatorError where it cannot. */
 export async function serveLinkApp(app: LinkApp, options: LinkServerOptions): Promise<LinkServer> {
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
@@ -56,64 +62,11 @@ export async function serveLinkApp(app: LinkApp, options: LinkServerOptions): Pr
   server.on("clientError", (error, socket) => {
     refuseConnection(error, socket, options);
   });
-  await listen(server, options);
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : options.port;
-  return { port, close: () => close(server) };
-}
-
-async function listen(server: Server, { host, port, log }: LinkServerOptions): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-  server.once("error", reject);
-  server.listen({ host, port }, () => {
-    resolve(undefined);
-  });
-  try {
-    await promise;
-  } catch (error) {
-    throw cannotListen(error, host, port);
-  }
-  server.off("error", reject);
-  server.on("error", (error) => {
-    log.error(`The link server: ${error.message}`);
-  });
-}
-
-function cannotListen(error: unknown, host: string, port: number): Error {
-  const at = `${host}, port ${port}`;
-  switch (errorCode(error) ?? "") {
-    case "EADDRINUSE":
-      return new BadInputError(
-        `The link pages cannot be served at ${at}: another program listens there.`,
-        "End it, which may be another link-server, or choose another link.port.",
-      );
-    case "EACCES":
-      return new BadInputError(
-        `The link pages cannot be served at ${at}: this user may not listen there.`,
-        "Choose a link.port of 1024 or more, and let a reverse proxy stand before it.",
-      );
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return new BadInputError(
-        `The link pages cannot be served at ${at}: this machine has no such address.`,
-        'Set link.host to "127.0.0.1", or to an address of this machine.',
-      );
-    default:
-      return error instanceof Error ? error : new Error(String(error));
-  }
-}
-
-async function close(server: Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  server.close(() => {
-    resolve(undefined);
-  });
-  const timer = setTimeout(() => {
-    server.closeAllConnections();
-  }, limits.closingMs);
-  await promise;
-  clearTimeout(timer);
+  const { host, port, log } = options;
+  return {
+    port: await listen(server, { host, port, trouble: "The link pages cannot be served", remedies, log }),
+    close: () => stopListening(server, limits.closingMs),
+  };
 }
 
 // ---- What never becomes a request -------------------------------------------------------------------------------
