@@ -23,7 +23,7 @@ const floors = [
     "notices",
     "discord-logins",
   ],
-  ["cli", "sync", "sync-parts", "open-source"],
+  ["cli", "signals", "sync", "sync-parts", "open-source"],
 ];
 const pureFloor = 3;
 

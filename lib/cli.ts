@@ -9,7 +9,7 @@ import type { Config } from "./config/shape.ts";
 import { BadInputError, exitCodes, type ExitCode, OperatorError } from "./errors.ts";
 import { createLog, type Log, type Progress } from "./log.ts";
 import { nearest } from "./nearest.ts";
-import { findParent } from "./parent.ts";
+import { listenForSignals } from "./signals.ts";
 
 export interface Option {
   readonly type: "string" | "boolean";
@@ -214,56 +214,7 @@ function helpText<Table extends OptionTable>(script: Command<Table>, table: Opti
   ].join("\n");
 }
 
-// ---- Signals, errors, progress ----------------------------------------------------------------------------------
-
-const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
-
-/** What a run that nobody waits for any more may take to end in order. */
-const orphanGraceMs = 30_000;
-
-/**
- * The first signal asks the run to end in order; a second one ends the process as it would without us. The end of the
- * process that we hold to counts as the first.
- */
-function listenForSignals(script: string): { signal: AbortSignal; stop: () => number | undefined } {
-  const controller = new AbortController();
-  let received: number | undefined;
-  const end = (name: keyof typeof signalNumbers) => {
-    received = signalNumbers[name];
-    stopListening();
-    controller.abort(
-      new OperatorError("The run was stopped before its end.", "Run it again.", exitCodes.stepFailed),
-    );
-  };
-  const parent = findParent();
-  const onSignal = (name: keyof typeof signalNumbers) => {
-    if (parent === undefined) sayThatItStops(script);
-    end(name);
-  };
-  const onGone = () => {
-    // Nobody reads any more what is said, and the broken pipes must not break off the run.
-    for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
-    setTimeout(() => process.exit(128 + signalNumbers.SIGTERM), orphanGraceMs).unref();
-    end("SIGTERM");
-  };
-  const stopListening = () => process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  const stopWatching = parent?.onGone(onGone);
-  return {
-    signal: controller.signal,
-    stop() {
-      stopListening();
-      stopWatching?.();
-      return received;
-    },
-  };
-}
-
-function sayThatItStops(script: string): void {
-  const sentence = "Stopping after the step under way. Once more ends it at once.";
-  if (process.stderr.isTTY) process.stderr.write(`${sentence}\n`);
-  else createLog({ name: script, verbose: false }).info(sentence);
-}
+// ---- Errors, progress -------------------------------------------------------------------------------------------
 
 /** Says what went wrong on stderr and gives the exit code. */
 function tell(script: string, error: unknown): ExitCode {

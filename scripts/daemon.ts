@@ -17,7 +17,7 @@
 import { command } from "../lib/cli.ts";
 import { startDaemon } from "../lib/daemon/daemon.ts";
 import { describeDuties, dutiesJson } from "../lib/daemon/describe.ts";
-import { onHangUp, onSecondSignal } from "../lib/daemon/signals.ts";
+import { onHangUp } from "../lib/daemon/signals.ts";
 import { BusyError, exitCodes } from "../lib/errors.ts";
 import { lockPath, withLock } from "../lib/lock.ts";
 import { runScript } from "../lib/run-script.ts";
@@ -33,7 +33,6 @@ await command({
         "Let that one go on, or end it first.",
       );
     return withLock(lockPath(dataDir, "daemon"), { waitMs: 0, busy }, async () => {
-      onSecondSignal(signal);
       const hangUp = onHangUp();
       const daemon = await startDaemon({
         configPath,

@@ -120,7 +120,8 @@ function addPages({ config, town: { fanvue, discord } }: Installation, port: num
   config["trust_proxy"] = true;
 }
 
-async function askHealth(port: number): Promise<HealthSeen | undefined> {
+/** What the daemon says of itself at this port; undefined where nobody answers. */
+export async function askHealth(port: number): Promise<HealthSeen | undefined> {
   const response = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
   return response && { ...healthShape.parse(await response.json()), status: response.status };
 }

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const projectDir = dirname(dirname(fileURLToPath(import.meta.url)));
+export const projectDir = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Halves the time that a script takes to start: tests start hundreds of them. `npm test` uses it for the tests, too. */
-const compileCache = join(projectDir, "node_modules", ".cache", "node");
+export const compileCache = join(projectDir, "node_modules", ".cache", "node");
 
 /**
  * Has Node compile the WebAssembly of SQLite once and in a hurry. To do it again and well, as it otherwise does beside the

@@ -1,4 +1,49 @@
-/** A terminal as far as our scripts use one: what stands on it in the end. Lines never scroll away. */
+/** A terminal as far as our scripts use one: one that is lent to them, and what stands on it in the end. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+
+/** The `script` of util-linux lends a terminal to a command; that of macOS has other options. */
+const canLend = spawnSync("script", ["-qec", "true", "/dev/null"], { stdio: "ignore" }).status === 0;
+/** For a test's options: why there is no terminal, if there is none. */
+export const skipWithoutTerminal = canLend
+  ? false
+  : "there is no `script` of util-linux to fake a terminal with";
+
+export interface Terminal {
+  /** Its end closes the terminal. */
+  readonly process: ChildProcess;
+  /** All that was written so far. */
+  written(): string;
+  type(text: string): void;
+  /** All that was written until the command had ended, and its exit code. */
+  readonly ended: Promise<{ readonly written: string; readonly code: number | null }>;
+}
+
+/** Runs a command of the shell on a terminal of its own. */
+export function startOnTerminal(
+  command: string,
+  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
+): Terminal {
+  const child = spawn("script", ["-qec", `stty cols 110 rows 50; ${command}`, "/dev/null"], {
+    cwd: options.cwd,
+    env: { ...process.env, NODE_NO_WARNINGS: "1", TERM: "xterm", ...options.env },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let written = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (written += chunk));
+  return {
+    process: child,
+    written: () => written,
+    type: (text) => void child.stdin.write(text),
+    ended: new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => {
+        resolve({ written, code });
+      });
+    }),
+  };
+}
+
+// ---- What stands on it ------------------------------------------------------------------------------------------
 
 // eslint-disable-next-line no-control-regex -- control characters are what a terminal is told by
 const control = /\u001b(?:\[([?\d;]*)([A-Za-z])|([78]))|[\r\n\b]|[^\u001b\r\n\b]+/gu;
@@ -8,7 +53,7 @@ interface Cursor {
   readonly column: number;
 }
 
-/** The lines that are left after all that was written, without blanks at their ends. */
+/** The lines that are left after all that was written, without blanks at their ends. Lines never scroll away. */
 export function screenAfter(written: string): readonly string[] {
   const lines: string[] = [];
   let at: Cursor = { row: 0, column: 0 };

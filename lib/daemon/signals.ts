@@ -1,13 +1,5 @@
-/** The signals that only the daemon hears. */
+/** The signal that only the daemon hears. */
 import { closeSync, openSync } from "node:fs";
-
-/** After the first signal that asks to end, another one ends the process and all scripts at once. */
-export function onSecondSignal(first: AbortSignal): void {
-  first.addEventListener("abort", () => {
-    // Whoever runs a script ends it when this process exits.
-    process.once("SIGINT", () => process.exit(130)).once("SIGTERM", () => process.exit(143));
-  });
-}
 
 /**
  * SIGHUP asks to read the config again, unless it says that the terminal in which the daemon runs was closed. Before it

@@ -2,15 +2,18 @@
 import assert from "node:assert/strict";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 
 import { openDatabase } from "../../lib/db.ts";
 import { parseDiscordUserId, parseFanId } from "../../lib/ids.ts";
 import { addLink } from "../../lib/store/links.ts";
 import { confirm, ready } from "../attacks/ways.ts";
-import { isAlive, processesIn, setDaemonStage, until } from "../daemon-stage.ts";
+import { askHealth, isAlive, processesIn, setDaemonStage, until } from "../daemon-stage.ts";
+import { compileCache, projectDir } from "../harness.ts";
 import { assertToldOnStderr, type Installation, type Person } from "../installation.ts";
 import { drops, hangs } from "../sandbox/faults.ts";
+import { skipWithoutTerminal, startOnTerminal } from "../terminal.ts";
 
 /** In January: not while a test runs. */
 const once = "0 4 1 1 *";
@@ -163,5 +166,42 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
     assert.equal((await daemon.result).code, 143);
     await until("nothing is left", () => !isAlive(sync));
     assert.ok(!existsSync(join(stage.dataDir, "fanvue-daemon-config.yaml")));
+  });
+
+  describe("on a terminal", { skip: skipWithoutTerminal }, () => {
+    /** A daemon that somebody started by npm, with a sync that hangs. */
+    async function startByNpm(t: TestContext, after = "") {
+      const stage = await setDaemonStage(t, { sync: once, platforms: ["matrix"] });
+      const hanging = { path: /subscribers/, fault: hangs(), struck: 0 };
+      stage.town.fanvue.api.faults.push(hanging);
+      const command = `npm run --silent daemon -- --config '${join(stage.folder, "config.yaml")}' --data '${stage.dataDir}' ${after}`;
+      const terminal = startOnTerminal(command, {
+        cwd: projectDir,
+        env: { NODE_COMPILE_CACHE: compileCache },
+      });
+      t.after(() => {
+        terminal.process.kill("SIGKILL");
+        for (const { pid } of processesIn(stage)) process.kill(pid, "SIGKILL");
+      });
+      await until("a sync hangs", () => hanging.struck > 0);
+      await until("it is up", async () => (await askHealth(stage.healthPort)) !== undefined);
+      return { stage, terminal };
+    }
+
+    it("takes one Ctrl-C for one, although npm passes it on", async (t) => {
+      const { stage, terminal } = await startByNpm(t);
+      const sync = processesIn(stage).find(({ command }) => command.includes("/scripts/sync-matrix.ts"));
+      assert.ok(sync);
+      // It takes its time to end, so that what npm and tsx pass on finds the daemon at work.
+      process.kill(sync.pid, "SIGSTOP");
+      terminal.type("\u0003");
+      await until("it is about to end", () => terminal.written().includes("Stopping after"));
+      await pause(200);
+      process.kill(sync.pid, "SIGCONT");
+      const { written } = await terminal.ended;
+      assert.equal(written.split("Stopping after the step under way").length, 2, written);
+      assert.match(written, /sync-matrix ended with exit code 143/, "the sync ended in order");
+      assert.deepEqual(processesIn(stage), []);
+    });
   });
 });

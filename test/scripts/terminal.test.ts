@@ -1,50 +1,34 @@
 /** What a person sees on a terminal: the progress is gone in the end and the report is whole. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { it } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { startPeopled } from "../installation.ts";
-import { screenAfter } from "../terminal.ts";
+import { screenAfter, skipWithoutTerminal, startOnTerminal } from "../terminal.ts";
 
 const scripts = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), "scripts");
-/** That of util-linux lends a terminal to a command; the one of macOS has other options. */
-const canFake = spawnSync("script", ["-qec", "true", "/dev/null"], { stdio: "ignore" }).status === 0;
-const skip = canFake ? false : "there is no `script` of util-linux to fake a terminal with";
 
-function writtenToTerminal(command: string, cwd: string): Promise<string> {
-  const child = spawn("script", ["-qec", `stty cols 110 rows 50; ${command}`, "/dev/null"], {
-    cwd,
-    env: { ...process.env, NODE_NO_WARNINGS: "1", TERM: "xterm" },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let written = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (written += chunk));
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", () => {
-      resolve(written);
-    });
-  });
-}
-
-it("on a terminal the progress gives way to the whole report", { skip }, async (test) => {
-  const home = await startPeopled(test);
-  const { stdout } = await home.run("sync-discord", "--dry-run");
-  const command = `'${process.execPath}' '${join(scripts, "sync-discord.ts")}' --dry-run --verbose`;
-  const written = await writtenToTerminal(command, home.folder);
-  assert.ok(written.includes("\u001b7"), "a progress bar was up");
-  const screen = screenAfter(written);
-  const head = screen.findIndex((line) => line.startsWith("sync-discord · only a plan"));
-  assert.ok(head >= 0, screen.join("\n"));
-  const [headline, ...rest] = stdout.trimEnd().split("\n");
-  assert.match(headline ?? "", /^sync-discord · only a plan/);
-  const body = (lines: readonly string[]) =>
-    lines
-      .filter((line) => !/ · \d+ s$/.test(line))
-      .join("\n")
-      .trim();
-  assert.equal(body(screen.slice(head + 1)), body(rest), "nothing before, in or after it is touched");
-  assert.ok(!screen.some((line) => /[█░]|\bleft$/.test(line)), "no rest of a bar");
-});
+it(
+  "on a terminal the progress gives way to the whole report",
+  { skip: skipWithoutTerminal },
+  async (test) => {
+    const home = await startPeopled(test);
+    const { stdout } = await home.run("sync-discord", "--dry-run");
+    const command = `'${process.execPath}' '${join(scripts, "sync-discord.ts")}' --dry-run --verbose`;
+    const { written } = await startOnTerminal(command, { cwd: home.folder }).ended;
+    assert.ok(written.includes("\u001b7"), "a progress bar was up");
+    const screen = screenAfter(written);
+    const head = screen.findIndex((line) => line.startsWith("sync-discord · only a plan"));
+    assert.ok(head >= 0, screen.join("\n"));
+    const [headline, ...rest] = stdout.trimEnd().split("\n");
+    assert.match(headline ?? "", /^sync-discord · only a plan/);
+    const body = (lines: readonly string[]) =>
+      lines
+        .filter((line) => !/ · \d+ s$/.test(line))
+        .join("\n")
+        .trim();
+    assert.equal(body(screen.slice(head + 1)), body(rest), "nothing before, in or after it is touched");
+    assert.ok(!screen.some((line) => /[█░]|\bleft$/.test(line)), "no rest of a bar");
+  },
+);
