@@ -4,11 +4,12 @@
  */
 import { parseArgs } from "node:util";
 import { SingleBar } from "cli-progress";
-import { loadConfig } from "./config/load.ts";
+import { loadConfig, parseConfig } from "./config/load.ts";
 import type { Config } from "./config/shape.ts";
 import { BadInputError, exitCodes, type ExitCode, OperatorError } from "./errors.ts";
 import { createLog, type Log, type Progress } from "./log.ts";
 import { nearest } from "./nearest.ts";
+import { readHandedConfig } from "./parent.ts";
 import { listenForSignals } from "./signals.ts";
 
 export interface Option {
@@ -95,7 +96,7 @@ async function start<const Table extends OptionTable>(
     return await script.run({
       options,
       positionals,
-      config: loadConfig(options.config ?? "config.yaml", process.env),
+      config: configAt(options.config ?? "config.yaml"),
       dataDir: options.data ?? "data",
       log,
       signal,
@@ -108,6 +109,13 @@ async function start<const Table extends OptionTable>(
   } finally {
     progress.stop();
   }
+}
+
+/** What stands in the file, or what the daemon has accepted of it, which has told of what is odd in it. */
+function configAt(path: string): Config {
+  const text = readHandedConfig();
+  if (text === undefined) return loadConfig(path, process.env);
+  return { ...parseConfig({ text, mode: 0 }, path, process.env), warnings: [] };
 }
 
 // ---- Options ----------------------------------------------------------------------------------------------------

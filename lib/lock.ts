@@ -6,7 +6,7 @@
  * (https://sqlite.org/lockingv3.html). Node offers no such lock by itself. This second SQLite engine beside sql.js is
  * used for locking only and never writes a byte: sql.js lives in memory and has no locks.
  */
-import { closeSync } from "node:fs";
+import { closeSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as pause } from "node:timers/promises";
@@ -45,6 +45,25 @@ export async function withLock<T>(path: string, options: LockOptions, fn: () => 
     return await fn();
   } finally {
     holder.close();
+  }
+}
+
+/**
+ * To be called under the lock. The result says whether the locked file still stands at its path: it does not where the
+ * folder was replaced, by a restored copy for example, whose own lock anybody may take. It cannot be mistaken for another
+ * one: its inode lives while we hold it.
+ */
+export function watchLockFile(path: string): () => boolean {
+  const locked = identityOf(path);
+  return () => identityOf(path) === locked;
+}
+
+function identityOf(path: string): string {
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev} ${ino}`;
+  } catch (error) {
+    return errorCode(error) ?? "unknown";
   }
 }
 

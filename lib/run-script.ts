@@ -19,8 +19,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** How long it has for that. Default 30 s. */
   readonly graceMs?: number;
-  /** Added to its environment. */
-  readonly environment?: Readonly<Record<string, string>>;
+  /** The text of the config that it is to work by; default: what stands in the file. */
+  readonly configText?: string;
   /** Gets what the script tells its parent. */
   readonly onMessage?: (message: unknown) => void;
 }
@@ -34,16 +34,18 @@ export const nodeOptions = ["--disable-warning=ExperimentalWarning"] as const;
 export async function runScript(
   path: string,
   args: readonly string[],
-  { log, signal, graceMs = defaultGraceMs, environment, onMessage }: RunOptions,
+  { log, signal, graceMs = defaultGraceMs, configText, onMessage }: RunOptions,
 ): Promise<ScriptEnd> {
   signal.throwIfAborted();
   // Ctrl-C goes to a whole group of processes; the script has its own, so that it hears of the end once and not twice.
   const child = spawn(process.execPath, [...nodeOptions, path, ...args], {
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-    env: { ...process.env, ...environment, ...parentEnvironment },
+    stdio: [configText === undefined ? "ignore" : "pipe", "pipe", "pipe", "ipc"],
+    env: { ...process.env, ...parentEnvironment(configText) },
     detached: true,
   });
   if (onMessage !== undefined) child.on("message", onMessage);
+  // One that ends before it has read that is told of by its end.
+  child.stdin?.on("error", () => undefined).end(configText);
   forwardLines(child.stdout, (line) => {
     log.info(line);
   });

@@ -19,7 +19,7 @@ import { startDaemon } from "../lib/daemon/daemon.ts";
 import { describeDuties, dutiesJson } from "../lib/daemon/describe.ts";
 import { onHangUp } from "../lib/daemon/signals.ts";
 import { BusyError, exitCodes } from "../lib/errors.ts";
-import { lockPath, withLock } from "../lib/lock.ts";
+import { lockPath, watchLockFile, withLock } from "../lib/lock.ts";
 import { runScript } from "../lib/run-script.ts";
 
 await command({
@@ -32,11 +32,13 @@ await command({
         `Another daemon is running with the data folder ${dataDir}.`,
         "Let that one go on, or end it first.",
       );
-    return withLock(lockPath(dataDir, "daemon"), { waitMs: 0, busy }, async () => {
+    const lock = lockPath(dataDir, "daemon");
+    return withLock(lock, { waitMs: 0, busy }, async () => {
       const hangUp = onHangUp();
       const daemon = await startDaemon({
         configPath,
         dataDir,
+        ownsFolder: watchLockFile(lock),
         environment: process.env,
         scriptArgs: options.verbose ? ["--verbose"] : [],
         run: runScript,

@@ -37,6 +37,8 @@ ${more}`;
 interface Ran {
   readonly script: string;
   readonly atMs: number;
+  /** The config that it was to work by. */
+  readonly configText: string;
 }
 
 interface Week {
@@ -53,6 +55,9 @@ interface Week {
   /** Links so many fans, as an operator does. */
   link(count: number): Promise<void>;
   readonly reload: () => Promise<void>;
+  /** Another data folder stands in the place of the daemon's. */
+  replaceFolder(): void;
+  readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -99,6 +104,7 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
   const chance = createChance();
   const ran: Ran[] = [];
   let fanSyncs = 0;
+  let isOwner = true;
   let wish: () => void = () => assert.fail("nobody listens");
   const times = new Map<string, number>();
   let atOnce = 0;
@@ -108,11 +114,12 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
     configPath,
     dataDir: join(folder, "data"),
     environment: {},
+    ownsFolder: () => isOwner,
     scriptArgs: [],
     random: chance,
     log: pino({ level: "info" }, { write: (line: string) => void logged.push(line) }),
     signal: stop.signal,
-    async run(path, args, { signal, onMessage }) {
+    async run(path, args, { signal, configText = "", onMessage }) {
       const script = basename(path, ".ts");
       if (script === "upsell-listener") {
         wish = () => onMessage?.({ ask: "sync soon", platform: "discord", fan: ana });
@@ -121,7 +128,7 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
       const isOfRound = !args.includes("--fan");
       const count = isOfRound ? (times.get(script) ?? 0) + 1 : 0;
       if (isOfRound) {
-        ran.push({ script, atMs: Date.now() });
+        ran.push({ script, atMs: Date.now(), configText });
         times.set(script, count);
       } else fanSyncs += 1;
       most = Math.max(most, (atOnce += 1));
@@ -152,6 +159,8 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
         for (let index = 0; index < count; index += 1) addLink(sql, linkAt(index), Date.now());
       }),
     reload: daemon.reload,
+    replaceFolder: () => void (isOwner = false),
+    ended: daemon.ended,
     async stop() {
       stop.abort();
       await settle();
@@ -249,12 +258,14 @@ describe("a week of the daemon", { timeout: 60_000 }, () => {
     assert.match(week.logged.at(-1) ?? "", /"level":50.*all goes on as before.*rolls: is no known key/);
     await week.pass(61 * minuteMs);
     assert.equal(beginnings(week).length - before, 12);
+    assert.equal(week.ran.at(-1)?.configText, configText("*/5 * * * *"));
 
     week.saveConfig(configText("*/20 * * * *", "trust_proxy: true"));
     await week.reload();
     assert.match(week.logged.join(""), /The config was read again\. Changed: schedule, trust_proxy\./);
     await week.pass(61 * minuteMs);
     assert.equal(beginnings(week).length - before, 12 + 3);
+    assert.equal(week.ran.at(-1)?.configText, configText("*/20 * * * *", "trust_proxy: true"));
 
     week.saveConfig(configText("off"));
     await week.reload();
@@ -289,6 +300,22 @@ describe("a week of the daemon", { timeout: 60_000 }, () => {
     await week.pass(2 * minuteMs);
     assert.equal(beginnings(week).length - before, 1);
     await week.stop();
+  });
+
+  test("ends where its data folder is replaced, and says so", async (t) => {
+    const week = await startWeek(t, { from: "2026-06-01T00:00:00Z" });
+    await week.pass(minuteMs);
+    week.replaceFolder();
+    const ended = assert.rejects(week.ended, {
+      name: "OperatorError",
+      exitCode: 75,
+      message: /The data folder .* was replaced or taken away/,
+    });
+    await week.pass(minuteMs);
+    await ended;
+    const before = week.ran.length;
+    await week.pass(dayMs);
+    assert.equal(week.ran.length, before);
   });
 
   test("ends while a script is under way, and begins nothing any more", async (t) => {

@@ -1,8 +1,8 @@
 /** The parts of the daemon: what a config asks of it, who goes first, how it waits, and how it judges itself. */
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
+import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { describe, mock, test, type TestContext } from "node:test";
 import pino from "pino";
 import { loadConfig } from "../lib/config/load.ts";
 import type { Config } from "../lib/config/shape.ts";
-import { changedParts, copyEnvironment, readConfig, removeCopy, saveCopy } from "../lib/daemon/accepted.ts";
+import { changedParts } from "../lib/daemon/config.ts";
 import { listenersOf, roundOf, scriptPath, scriptsFor } from "../lib/daemon/duties.ts";
 import { endInWords, endsRound, isGood } from "../lib/daemon/ends.ts";
 import { loadFacts } from "../lib/daemon/facts.ts";
@@ -25,7 +25,8 @@ import { followTimes } from "../lib/daemon/timetable.ts";
 import { readWish } from "../lib/daemon/wishes.ts";
 import { openDatabase } from "../lib/db.ts";
 import { parseDiscordUserId, parseFanId, parseMxid } from "../lib/ids.ts";
-import { runScript, type ScriptEnd } from "../lib/run-script.ts";
+import { parentEnvironment } from "../lib/parent.ts";
+import { nodeOptions, runScript, type ScriptEnd } from "../lib/run-script.ts";
 import { addLink, inviteAgain, removeLink } from "../lib/store/links.ts";
 import { temporaryFolder } from "./harness.ts";
 import { freePort } from "./synapse/homeserver.ts";
@@ -590,35 +591,52 @@ describe("what a script tells the daemon", { timeout: 20_000 }, () => {
 
 // ---- The accepted config ----------------------------------------------------------------------------------------
 
-describe("the config that was accepted", () => {
-  test("counts for scripts whatever stands in the file, under the file's own name", (t) => {
+describe("a script that gets its config from the daemon", { timeout: 20_000 }, () => {
+  const script = scriptPath("sync-matrix");
+
+  /** What it says to this text, whatever stands in the file. */
+  async function run(
+    folder: string,
+    configText: string,
+  ): Promise<{ readonly end: ScriptEnd; readonly said: string }> {
+    const lines: string[] = [];
+    const end = await runScript(
+      script,
+      ["--config", join(folder, "config.yaml"), "--data", join(folder, "data")],
+      {
+        log: pino({}, { write: (line: string) => void lines.push(line) }),
+        signal: new AbortController().signal,
+        configText,
+      },
+    );
+    return { end, said: lines.join("") };
+  }
+
+  test("works by it, under the file's own name, and leaves no copy of it", async (t) => {
     const folder = temporaryFolder(t);
-    const dataDir = join(folder, "data");
-    const path = write(folder, `${matrix}limits:\n`);
-    const accepted = readConfig(path, {});
-    saveCopy(dataDir, accepted);
-    writeFileSync(path, "half a con");
-    const env = copyEnvironment(dataDir);
-    const loaded = loadConfig(path, env);
-    assert.deepEqual(loaded, accepted.config);
-    assert.equal(loaded.path, path);
-    assert.deepEqual(loaded.warnings, [`${path}:3: limits: is empty, and taken as if it were not there.`]);
-    assert.throws(() => loadConfig(path, {}), { name: "BadInputError" });
-    // Where somebody tidied it away, the file itself is better than nothing.
-    removeCopy(dataDir);
-    assert.throws(() => loadConfig(path, env), { name: "BadInputError" });
-    write(folder, matrix);
-    assert.equal(loadConfig(path, env).matrix?.userId, "@bot:hs.org");
+    const path = write(folder, matrix);
+    const inOrder = await run(folder, `${fanvue}limits:\n`);
+    assert.deepEqual(inOrder.end, { code: 0 });
+    assert.match(inOrder.said, /The config has no matrix section/);
+    assert.doesNotMatch(inOrder.said, /limits: is empty/, "the daemon tells of that");
+    const faulty = await run(folder, `${fanvue}rolls: {}\n${"# ä\n".repeat(200_000)}`);
+    assert.deepEqual(faulty.end, { code: 2 });
+    assert.ok(faulty.said.includes(`${path}:2: rolls: is no known key`), faulty.said);
+    assert.deepEqual(readdirSync(folder), ["config.yaml"]);
   });
 
-  test("is kept from other eyes, and the file's own mode is still warned of", (t) => {
+  test("does nothing where it does not arrive whole", async (t) => {
     const folder = temporaryFolder(t);
-    const dataDir = join(folder, "data");
-    mkdirSync(dataDir, { mode: 0o700 });
-    const path = join(folder, "open.yaml");
-    writeFileSync(path, fanvue, { mode: 0o644 });
-    saveCopy(dataDir, readConfig(path, {}));
-    const { warnings } = loadConfig(path, copyEnvironment(dataDir));
-    assert.match(warnings.join(""), /open\.yaml: other users of this machine can read it/);
+    write(folder, matrix);
+    const child = spawn(process.execPath, [...nodeOptions, script, "--config", join(folder, "config.yaml")], {
+      cwd: folder,
+      env: { ...process.env, ...parentEnvironment("limits: {}") },
+      stdio: ["pipe", "pipe", "pipe", "ipc"],
+    });
+    child.stdin?.end("limits:");
+    assert.ok(child.stderr);
+    const [said] = await Promise.all([text(child.stderr), once(child, "close")]);
+    assert.match(said, /The config that the daemon works by did not arrive\./);
+    assert.equal(child.exitCode, 75);
   });
 });

@@ -1,5 +1,4 @@
 /** From a config.yaml to a typed config, or to everything that is wrong with it. */
-import { statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { BadInputError } from "../errors.ts";
 import { build } from "./build.ts";
@@ -14,21 +13,11 @@ export interface ConfigFile {
 }
 
 /**
- * Names a copy of the config that the daemon accepted: its text counts then, and all that is said speaks of the file
- * itself. A copy that is gone does not count.
- */
-export const acceptedCopyVariable = "FANVUE_SYNC_ACCEPTED_CONFIG";
-
-/**
  * Reads and checks the config at `path`; `${NAME}` in a value is taken from `env`. The result is frozen.
  * Throws one BadInputError that lists all faults, each with file, line, key and remedy.
  */
-export function loadConfig(path: string, env: Environment = process.env): Config {
-  const copy = env[acceptedCopyVariable];
-  const accepted = copy === undefined ? undefined : loadText(copy);
-  const file = accepted === undefined ? loadConfigFile(path) : { ...accepted, mode: modeOf(path) };
-  return parseConfig(file, path, env);
-}
+export const loadConfig = (path: string, env: Environment = process.env): Config =>
+  parseConfig(loadConfigFile(path), path, env);
 
 /** What stands in the file. Throws a BadInputError where it cannot be read. */
 export function loadConfigFile(path: string): ConfigFile {
@@ -75,15 +64,6 @@ function faulty(path: string, faults: readonly string[]): BadInputError {
 }
 
 const readableByOthers = 0o044;
-
-/** Nobody reads a file that is gone, or that cannot be looked at. */
-function modeOf(path: string): number {
-  try {
-    return statSync(path).mode;
-  } catch {
-    return 0;
-  }
-}
 
 function modeWarnings(path: string, mode: number): readonly string[] {
   if (process.platform === "win32" || (mode & readableByOthers) === 0) return [];

@@ -4,7 +4,7 @@ import type { Config } from "../config/shape.ts";
 import { intervalMs, nextRuns } from "../cron.ts";
 import { openDatabase } from "../db.ts";
 import { OperatorError } from "../errors.ts";
-import { type AcceptedConfig, changedParts, readConfig, removeCopy, saveCopy } from "./accepted.ts";
+import { type AcceptedConfig, changedParts, readConfig } from "./config.ts";
 import { listenersOf, roundOf } from "./duties.ts";
 import type { DatabaseFacts } from "./facts.ts";
 import { type DaemonState, healthOf } from "./health.ts";
@@ -14,9 +14,11 @@ import { followTimes } from "./timetable.ts";
 import { watchDatabase } from "./watch.ts";
 import { createWorkshop, type WorkshopOptions } from "./workshop.ts";
 
-export interface DaemonOptions extends Omit<WorkshopOptions, "config"> {
+export interface DaemonOptions extends Omit<WorkshopOptions, "accepted"> {
   /** What the config takes its `${NAME}` values from. */
   readonly environment: Environment;
+  /** Whether the data folder is still the one that was locked for this daemon. */
+  readonly ownsFolder: () => boolean;
   /** From 0 to less than 1. */
   readonly random: () => number;
 }
@@ -26,7 +28,7 @@ export interface Daemon {
   readonly config: Config;
   /** Reads the config anew; a faulty one changes nothing, and is told in the log. */
   readonly reload: () => Promise<void>;
-  /** Resolves once everything has ended, soon after the signal. */
+  /** Resolves once everything has ended, soon after the signal. Rejects then where something else than it was the reason. */
   readonly ended: Promise<void>;
 }
 
@@ -35,21 +37,20 @@ const mostWishesAtOnce = 20;
 
 /** Starts everything. Throws an OperatorError where config, health port or data folder cannot be used; nothing runs then. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { configPath, dataDir, environment, log } = options;
+  const { configPath, dataDir, environment, ownsFolder, log } = options;
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const startedAtMs = Date.now();
-  const first = readConfig(configPath, environment);
-  let { config } = first;
+  let accepted = readConfig(configPath, environment);
   let facts: DatabaseFacts | undefined;
   let stopTimes: (() => void) | undefined;
 
-  const workshop = createWorkshop({ ...options, signal, config: () => config });
+  const workshop = createWorkshop({ ...options, signal, accepted: () => accepted });
   const { rounds, syncSoon, listeners, records } = workshop;
   const page = createHealthPage(() => healthOf(state(), Date.now()), log);
 
   function state(): DaemonState {
-    const { sync } = config.schedule;
+    const { sync } = accepted.config.schedule;
     return {
       startedAtMs,
       schedule: sync === undefined ? undefined : { sync, runsMs: nextRuns(sync) },
@@ -62,28 +63,24 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   // ---- Reading the config ---------------------------------------------------------------------------------------
 
-  /** Takes all of it over, or, where that fails, nothing. */
-  async function takeOver(next: AcceptedConfig, before: Config | undefined): Promise<void> {
+  /** Works by this one from now on; where its health page cannot be served, nothing changes. */
+  async function accept(next: AcceptedConfig): Promise<void> {
     await page.move(next.config.schedule.healthPort);
-    try {
-      saveCopy(dataDir, next);
-    } catch (error) {
-      await page.move(before?.schedule.healthPort);
-      throw error;
-    }
-    ({ config } = next);
+    accepted = next;
+    for (const warning of next.config.warnings) log.warn(warning);
   }
 
   async function reload(): Promise<void> {
     if (signal.aborted) return;
-    const before = config;
+    const before = accepted.config;
     try {
-      await takeOver(readConfig(configPath, environment), before);
+      await accept(readConfig(configPath, environment));
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
       log.error(`The new config is not taken over; all goes on as before. ${error.message}\n${error.remedy}`);
       return;
     }
+    const { config } = accepted;
     const changed = changedParts(before, config);
     if (changed.length === 0) {
       log.info("The config was read again: nothing has changed in it.");
@@ -97,6 +94,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   // ---- Following the clock and the database ---------------------------------------------------------------------
 
   function followSchedule(): void {
+    const { config } = accepted;
     const { sync } = config.schedule;
     stopTimes?.();
     stopTimes = undefined;
@@ -110,31 +108,25 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   function learn(newest: DatabaseFacts | undefined): void {
     facts = newest;
     const wishes = newest?.wishes ?? [];
-    if (wishes.length > mostWishesAtOnce && config.schedule.sync !== undefined) rounds.beginSoon();
+    if (wishes.length > mostWishesAtOnce && accepted.config.schedule.sync !== undefined) rounds.beginSoon();
     else for (const { fan, platform } of wishes) syncSoon.ask(fan, platform);
   }
 
   async function live(): Promise<void> {
     try {
       const database = openDatabase(dataDir);
-      await watchDatabase({ database, isBusy: workshop.isBusy, onFacts: learn, log, signal });
+      await watchDatabase({ database, isBusy: workshop.isBusy, onFacts: learn, ownsFolder, log, signal });
     } finally {
       over.abort();
       stopTimes?.();
       await reloading;
       await workshop.idle();
       await page.move(undefined);
-      leaveNothing();
-      process.off("exit", leaveNothing);
     }
   }
 
-  // It holds secrets, so it goes also when there is no time for an end in order.
-  const leaveNothing = () => {
-    removeCopy(dataDir);
-  };
-  process.once("exit", leaveNothing);
-  await takeOver(first, undefined);
+  await accept(accepted);
+  const { config } = accepted;
   let reloading = listeners.replace(listenersOf(config));
   followSchedule();
   if (config.schedule.sync !== undefined) rounds.begin(0);

@@ -1,7 +1,8 @@
 /** Looks at the database whenever another process has changed it. */
 import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Database } from "../db.ts";
-import { OperatorError } from "../errors.ts";
+import { exitCodes, OperatorError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type DatabaseFacts, loadFacts } from "./facts.ts";
 import { rest } from "./pauses.ts";
@@ -12,6 +13,8 @@ export interface WatchOptions {
   readonly isBusy: () => boolean;
   /** Called after each look; undefined: the database cannot be read. */
   readonly onFacts: (facts: DatabaseFacts | undefined) => void;
+  /** Whether the data folder is still the one that the daemon has locked. */
+  readonly ownsFolder: () => boolean;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -20,9 +23,9 @@ export interface WatchOptions {
 const lookEveryMs = 2000;
 const leastMsWhileBusy = 6000;
 
-/** Looks until the signal is aborted. */
+/** Looks until the signal is aborted. Throws an OperatorError where another data folder stands in the place of ours. */
 export async function watchDatabase(options: WatchOptions): Promise<void> {
-  const { database, isBusy, onFacts, log, signal } = options;
+  const { database, isBusy, onFacts, ownsFolder, log, signal } = options;
   let seen: string | undefined;
   let seenAtMs = -Infinity;
   let linksVersion: number | undefined;
@@ -45,6 +48,7 @@ export async function watchDatabase(options: WatchOptions): Promise<void> {
   }
 
   while (!signal.aborted) {
+    if (!ownsFolder()) throw replaced(database.path);
     const found = mark(database.path);
     if (found !== seen && (!isBusy() || performance.now() - seenAtMs >= leastMsWhileBusy)) {
       seen = found;
@@ -54,6 +58,13 @@ export async function watchDatabase(options: WatchOptions): Promise<void> {
     await rest(lookEveryMs, signal);
   }
 }
+
+const replaced = (path: string): OperatorError =>
+  new OperatorError(
+    `The data folder ${dirname(path)} was replaced or taken away under the running daemon.`,
+    "The daemon has ended, so as not to mix the two. Start it again.",
+    exitCodes.busy,
+  );
 
 /** What changes with every write, which puts a new file in the place of the old one. */
 function mark(path: string): string {

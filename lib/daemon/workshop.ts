@@ -1,9 +1,8 @@
 /** All scripts that the daemon runs: rounds and syncs for single fans on one lane, and listeners beside them. */
-import type { Config } from "../config/shape.ts";
 import { createSyncSoon, runWish, type SyncSoon } from "../link/sync-soon.ts";
 import type { Log } from "../log.ts";
 import type { RunOptions, ScriptEnd } from "../run-script.ts";
-import { copyEnvironment } from "./accepted.ts";
+import type { AcceptedConfig } from "./config.ts";
 import { type Listener, roundOf, scriptPath, type SyncScript } from "./duties.ts";
 import { endInWords, isGood } from "./ends.ts";
 import { createLane } from "./lane.ts";
@@ -20,7 +19,7 @@ export interface WorkshopOptions {
   /** Runs a script to its end. */
   readonly run: (path: string, args: readonly string[], options: RunOptions) => Promise<ScriptEnd>;
   /** As it was accepted last. */
-  readonly config: () => Config;
+  readonly accepted: () => AcceptedConfig;
   readonly log: Log;
   /** When aborted, every script is asked to end, and none begins any more. */
   readonly signal: AbortSignal;
@@ -38,7 +37,7 @@ export interface Workshop {
 }
 
 export function createWorkshop(options: WorkshopOptions): Workshop {
-  const { config, log, signal } = options;
+  const { accepted, log, signal } = options;
   const lane = createLane();
   const records = createRecords(Date.now);
 
@@ -54,7 +53,7 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     const end = await options.run(scriptPath(script), [...files, ...options.scriptArgs, ...args], {
       ...more,
       log: own,
-      environment: copyEnvironment(options.dataDir),
+      configText: accepted().text,
     });
     own.debug(end, "ended");
     return end;
@@ -71,13 +70,13 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
   }
 
   const rounds = createRounds({
-    scripts: () => roundOf(config()),
+    scripts: () => roundOf(accepted().config),
     run: (script) => lane.take(() => runOfRound(script), "patient"),
     log,
     signal,
   });
   const syncSoon = createSyncSoon({
-    run: (wish) => lane.take(() => runWish(wish, config(), launch), "urgent"),
+    run: (wish) => lane.take(() => runWish(wish, accepted().config, launch), "urgent"),
     log,
     signal,
   });

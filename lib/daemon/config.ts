@@ -1,14 +1,11 @@
 /**
- * The config that the daemon works by: the one that it accepted last, however the file looks meanwhile. Its scripts get the
- * very text from a private copy in the data folder; all messages go on to speak of the file itself.
+ * The config that the daemon works by: the one that it accepted last, however the file looks meanwhile. It hands its scripts
+ * the very text; all messages go on to speak of the file itself.
  */
-import { rmSync } from "node:fs";
-import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { acceptedCopyVariable, loadConfigFile, parseConfig } from "../config/load.ts";
+import { loadConfigFile, parseConfig } from "../config/load.ts";
 import type { Environment } from "../config/plain.ts";
 import type { Config } from "../config/shape.ts";
-import { makeDataFolder, replaceFile } from "../db/disk.ts";
 
 export interface AcceptedConfig {
   readonly config: Config;
@@ -20,23 +17,6 @@ export function readConfig(path: string, env: Environment): AcceptedConfig {
   const file = loadConfigFile(path);
   return { config: parseConfig(file, path, env), text: file.text };
 }
-
-const copyPath = (dataDir: string): string => join(dataDir, "fanvue-daemon-config.yaml");
-
-/** Hands the text to all scripts that start from now on. Throws an OperatorError where the disk refuses. */
-export function saveCopy(dataDir: string, { text }: AcceptedConfig): void {
-  makeDataFolder(dataDir);
-  replaceFile(copyPath(dataDir), Buffer.from(text));
-}
-
-export function removeCopy(dataDir: string): void {
-  rmSync(copyPath(dataDir), { force: true });
-}
-
-/** For the environment of scripts that are to read the copy. */
-export const copyEnvironment = (dataDir: string): Readonly<Record<string, string>> => ({
-  [acceptedCopyVariable]: copyPath(dataDir),
-});
 
 /** The parts of a config, as its file calls them. */
 const parts: Readonly<Partial<Record<keyof Config, string>>> = {
