@@ -40,7 +40,8 @@ await command({
     };
     const user = chooseUser(options.user, dataDir);
     checkPaths(paths, user);
-    const steps = setupSteps(user, foreignFiles(user, paths), process.getuid?.() === 0);
+    const isRoot = process.getuid?.() === 0 && process.env["SUDO_USER"] === undefined;
+    const steps = setupSteps(user, foreignFiles(user, paths), isRoot);
     const unit = unitText({ ...paths, user: user.name }, steps);
     const crontab = crontabOf(config, paths);
     if (options.json) {

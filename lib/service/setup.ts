@@ -91,7 +91,7 @@ export function foreignFiles(
 
 // ---- What is to be done -----------------------------------------------------------------------------------------
 
-/** What a person does to set the service up, in order. `isRoot`: whether that person is root. */
+/** What a person does to set the service up, in order. `isRoot`: whether that person is root without more ado. */
 export function setupSteps(
   user: ServiceUser,
   foreign: readonly string[],
@@ -100,11 +100,11 @@ export function setupSteps(
   const sudo = isRoot ? "" : "sudo ";
   const makeUser = `Make a user for it alone: ${sudo}useradd --system --no-create-home --shell /usr/sbin/nologin ${user.name}`;
   const give = `Give ${user.name} what it reads and writes: ${sudo}chown -R ${user.name}: ${foreign.map(shellWord).join(" ")}`;
-  const goOn = `From then on, put sudo before your own commands, too: sudo npm run check-config`;
+  const goOn = "From then on, put sudo before your own commands, too: sudo npm run check-config";
   return [
     ...(user.uid === undefined ? [makeUser] : []),
     ...(foreign.length === 0 ? [] : [give]),
-    "Write the unit to a file, if you have not yet: npm run --silent service > fanvue-sync.service",
+    'Write the unit to a file, if you have not yet: the same command once more, with "> fanvue-sync.service" at its end',
     `Look at the file, and put it in its place: ${sudo}install -m 644 fanvue-sync.service /etc/systemd/system/`,
     `Start it, now and with the machine: ${sudo}systemctl daemon-reload && ${sudo}systemctl enable --now fanvue-sync`,
     `See how it is: ${sudo}systemctl status fanvue-sync`,
