@@ -1,6 +1,5 @@
 /** Running a script of this project in a process of its own, and ending it without leaving anything behind. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { z } from "zod";
@@ -30,18 +29,46 @@ const defaultGraceMs = 30_000;
 /** Node reads TypeScript by itself, in a third less time than with tsx to help it. What is new in Node is no trouble of ours. */
 export const nodeOptions = ["--disable-warning=ExperimentalWarning"] as const;
 
-/** Runs a script to its end. It does not outlive this process. Throws only where the signal was aborted before. */
+/** The words that run a script: as a service, as a process of the daemon, or to be measured. */
+export const scriptCommand = (
+  path: string,
+  args: readonly string[],
+  nodePath: string = process.execPath,
+): readonly [string, ...string[]] => [nodePath, ...nodeOptions, path, ...args];
+
+/** Runs a script to its end. It does not outlive this process. Never rejects, whatever refuses to run it. */
 export async function runScript(
   path: string,
   args: readonly string[],
-  { log, signal, graceMs = defaultGraceMs, configText, onMessage }: RunOptions,
+  options: RunOptions,
 ): Promise<ScriptEnd> {
-  signal.throwIfAborted();
+  if (options.signal.aborted) return { trouble: "it was to end before it began" };
+  try {
+    return await endOf(start(scriptCommand(path, args), options), options);
+  } catch (error) {
+    return { trouble: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function start([node, ...words]: readonly [string, ...string[]], { configText }: RunOptions): ChildProcess {
   // Ctrl-C goes to a whole group of processes; the script has its own, so that it hears of the end once and not twice.
-  const child = spawn(process.execPath, [...nodeOptions, path, ...args], {
+  return spawn(node, words, {
     stdio: [configText === undefined ? "ignore" : "pipe", "pipe", "pipe", "ipc"],
     env: { ...process.env, ...parentEnvironment(configText) },
     detached: true,
+  });
+}
+
+async function endOf(child: ChildProcess, options: RunOptions): Promise<ScriptEnd> {
+  const { log, signal, graceMs = defaultGraceMs, configText, onMessage } = options;
+  const { promise: ended, resolve } = Promise.withResolvers<ScriptEnd>();
+  // Before all else, and for good: an error that nobody listens to ends this process. Where files or processes have run
+  // out there is neither a process nor a pipe, and this event is all that tells of it.
+  child.on("error", (error) => {
+    if (child.pid === undefined) resolve({ trouble: error.message });
+  });
+  child.once("close", (code: number | null, killedBy: NodeJS.Signals | null) => {
+    resolve(killedBy === null ? { code: code ?? exitCodes.bug } : { signal: killedBy });
   });
   if (onMessage !== undefined) child.on("message", onMessage);
   // One that ends before it has read that is told of by its end.
@@ -62,11 +89,7 @@ export async function runScript(
   signal.addEventListener("abort", end, { once: true });
   process.once("exit", endAtOnce);
   try {
-    await once(child, "close");
-    const { exitCode, signalCode } = child;
-    return signalCode === null ? { code: exitCode ?? exitCodes.bug } : { signal: signalCode };
-  } catch (error) {
-    return { trouble: error instanceof Error ? error.message : String(error) };
+    return await ended;
   } finally {
     clearTimeout(graceTimer);
     signal.removeEventListener("abort", end);
@@ -74,9 +97,11 @@ export async function runScript(
   }
 }
 
-function forwardLines(stream: Readable | null, take: (line: string) => void): void {
-  // Node's types do not say that what was asked to be a pipe is one.
-  if (stream === null) return;
+/** Node's types do not say that there is no stream where a process could not be started. */
+function forwardLines(stream: Readable | null | undefined, take: (line: string) => void): void {
+  if (stream == null) return;
+  // What cannot be read is lost; the end of the script is what counts.
+  stream.on("error", () => undefined);
   createInterface({ input: stream }).on("line", (line) => {
     if (line !== "") take(line);
   });

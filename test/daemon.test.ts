@@ -26,7 +26,7 @@ import { readWish } from "../lib/daemon/wishes.ts";
 import { openDatabase } from "../lib/db.ts";
 import { parseDiscordUserId, parseFanId, parseMxid } from "../lib/ids.ts";
 import { parentEnvironment } from "../lib/parent.ts";
-import { nodeOptions, runScript, type ScriptEnd } from "../lib/run-script.ts";
+import { runScript, scriptCommand, type ScriptEnd } from "../lib/run-script.ts";
 import { addLink, inviteAgain, removeLink } from "../lib/store/links.ts";
 import { temporaryFolder } from "./harness.ts";
 import { freePort } from "./synapse/homeserver.ts";
@@ -628,7 +628,8 @@ describe("a script that gets its config from the daemon", { timeout: 20_000 }, (
   test("does nothing where it does not arrive whole", async (t) => {
     const folder = temporaryFolder(t);
     write(folder, matrix);
-    const child = spawn(process.execPath, [...nodeOptions, script, "--config", join(folder, "config.yaml")], {
+    const [node, ...words] = scriptCommand(script, ["--config", join(folder, "config.yaml")]);
+    const child = spawn(node, words, {
       cwd: folder,
       env: { ...process.env, ...parentEnvironment("limits: {}") },
       stdio: ["pipe", "pipe", "pipe", "ipc"],

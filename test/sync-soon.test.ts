@@ -1,5 +1,6 @@
 /** Syncs that a change of links asks for: which run, when again, and how they end. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -205,7 +206,28 @@ describe("a script in a process of its own", { timeout: 60_000 }, () => {
 
   test("does not begin after the end", async () => {
     const options = { log: silent, signal: AbortSignal.abort() };
-    await assert.rejects(runScript(stubborn, [], options), { name: "AbortError" });
+    assert.deepEqual(await runScript(stubborn, [], options), { trouble: "it was to end before it began" });
+  });
+
+  test("that cannot be started is told as its end, and harms nobody else", async () => {
+    const options = { log: silent, signal: new AbortController().signal, configText: "limits:" };
+    // https://man7.org/linux/man-pages/man2/execve.2.html: no word may have more than 128 KiB.
+    const end = await runScript(stubborn, ["x".repeat(3 * 1024 ** 2)], options);
+    assert.ok("trouble" in end && end.trouble.includes("E2BIG"), JSON.stringify(end));
+    const { status, stdout, stderr } = spawnSync(
+      "sh",
+      [
+        "-c",
+        'ulimit -n 40; exec "$0" "$1"',
+        process.execPath,
+        join(import.meta.dirname, "children", "no-files.ts"),
+      ],
+      { encoding: "utf8" },
+    );
+    assert.equal(status, 0, stderr);
+    const [without, withFiles] = stdout.trimEnd().split("\n");
+    assert.match(without ?? "", /"trouble":"spawn .* EMFILE"/);
+    assert.equal(withFiles, '{"code":4}');
   });
 
   for (const platform of ["discord", "matrix"] satisfies Platform[]) {

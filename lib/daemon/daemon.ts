@@ -26,7 +26,7 @@ export interface DaemonOptions extends Omit<WorkshopOptions, "accepted"> {
 export interface Daemon {
   /** As it was accepted at the start. */
   readonly config: Config;
-  /** Reads the config anew; a faulty one changes nothing, and is told in the log. */
+  /** Reads the config anew; a faulty one changes nothing, and is told in the log. Never rejects. */
   readonly reload: () => Promise<void>;
   /** Resolves once everything has ended, soon after the signal. Rejects then where something else than it was the reason. */
   readonly ended: Promise<void>;
@@ -76,8 +76,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     try {
       await accept(readConfig(configPath, environment));
     } catch (error) {
-      if (!(error instanceof OperatorError)) throw error;
-      log.error(`The new config is not taken over; all goes on as before. ${error.message}\n${error.remedy}`);
+      const asBefore = "The new config is not taken over; all goes on as before.";
+      if (error instanceof OperatorError) log.error(`${asBefore} ${error.message}\n${error.remedy}`);
+      else log.error({ err: error }, `${asBefore} This is a bug in fanvue-sync, please report it.`);
       return;
     }
     const { config } = accepted;

@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { scriptPath } from "../../lib/daemon/duties.ts";
-import { nodeOptions } from "../../lib/run-script.ts";
+import { scriptCommand } from "../../lib/run-script.ts";
 import { scriptsUnder } from "../daemon-stage.ts";
 import { freePort } from "../synapse/homeserver.ts";
 import { install, type BenchInstallation } from "./installation.ts";
@@ -76,8 +76,8 @@ async function start(installation: BenchInstallation, sync: string): Promise<Run
   const port = await freePort();
   installation.configure({ schedule: { sync, health_port: port } });
   const daemonPath = join(dirname(scriptPath("link-server")), "daemon.ts");
-  const args = [...nodeOptions, daemonPath, "--config", configPath, "--data", dataDir];
-  const child = spawn(process.execPath, args, { stdio: "ignore" });
+  const [node, ...words] = scriptCommand(daemonPath, ["--config", configPath, "--data", dataDir]);
+  const child = spawn(node, words, { stdio: "ignore" });
   const end = () => void child.kill("SIGKILL");
   process.once("exit", end);
   return {
