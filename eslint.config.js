@@ -23,7 +23,7 @@ const floors = [
     "notices",
     "discord-logins",
   ],
-  ["cli", "signals", "sync", "sync-parts", "open-source"],
+  ["cli", "signals", "hang-up", "sync", "sync-parts", "open-source"],
 ];
 const pureFloor = 3;
 

@@ -14,13 +14,15 @@
  * Exit: 2 bad options or config, or the health port is taken; 75 another daemon has this data folder; 130 or 143 when it
  * was stopped.
  */
-import { command } from "../lib/cli.ts";
-import { startDaemon } from "../lib/daemon/daemon.ts";
-import { describeDuties, dutiesJson } from "../lib/daemon/describe.ts";
-import { onHangUp } from "../lib/daemon/signals.ts";
-import { BusyError, exitCodes } from "../lib/errors.ts";
-import { lockPath, watchLockFile, withLock } from "../lib/lock.ts";
-import { runScript } from "../lib/run-script.ts";
+import { onHangUp } from "../lib/hang-up.ts";
+
+// After it: to load all of this takes a second, in which a signal would end the process.
+const { command } = await import("../lib/cli.ts");
+const { startDaemon } = await import("../lib/daemon/daemon.ts");
+const { describeDuties, dutiesJson } = await import("../lib/daemon/describe.ts");
+const { BusyError, exitCodes } = await import("../lib/errors.ts");
+const { lockPath, watchLockFile, withLock } = await import("../lib/lock.ts");
+const { runScript } = await import("../lib/run-script.ts");
 
 await command({
   name: "daemon",
@@ -34,7 +36,6 @@ await command({
       );
     const lock = lockPath(dataDir, "daemon");
     return withLock(lock, { waitMs: 0, busy }, async () => {
-      const hangUp = onHangUp();
       const daemon = await startDaemon({
         configPath,
         dataDir,
@@ -46,7 +47,7 @@ await command({
         log,
         signal,
       });
-      hangUp.means(daemon.reload);
+      onHangUp(() => void daemon.reload());
       if (options.json) print(JSON.stringify({ pid: process.pid, ...dutiesJson(daemon.config) }));
       log.info([`The daemon is up (process ${process.pid}).`, ...describeDuties(daemon.config)].join("\n"));
       await daemon.ended;

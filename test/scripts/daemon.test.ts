@@ -1,6 +1,6 @@
 /** The script daemon as a person or a service manager runs it: rounds, links, health, signals, and nothing left behind. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -32,6 +32,9 @@ const link = ({ dataDir }: Installation, { fan, discord }: Person) =>
       Date.now(),
     ),
   );
+
+/** Elsewhere no file says which signals a process listens to. */
+const isLinux = process.platform === "linux";
 
 const logLine = /^\{"level":\d+,.*\}$/;
 
@@ -120,6 +123,23 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
     });
   });
 
+  it(
+    "is not ended by a wish to read its config again that comes while it starts",
+    { skip: !isLinux },
+    async (t) => {
+      const stage = await setDaemonStage(t, { sync: once, platforms: ["matrix"] });
+      const daemon = stage.startDaemon();
+      const { pid } = daemon;
+      // https://man7.org/linux/man-pages/man5/proc_pid_status.5.html: the lowest bit is that of SIGHUP.
+      const listens = () => /^SigCgt:.*[13579bdf]$/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+      await until("it listens to the signal", listens, daemon);
+      assert.ok(!daemon.children().size && daemon.log() === "", "it has not begun");
+      daemon.process.kill("SIGHUP");
+      await until("it has read its config again", () => daemon.log().includes("nothing has changed"), daemon);
+      assert.equal((await daemon.stop()).code, 143);
+    },
+  );
+
   it("takes everything with it when it is killed", async (t) => {
     const stage = await setDaemonStage(t, { sync: once, platforms: ["matrix"], pages: true });
     const hanging = { path: /subscribers/, fault: hangs(), struck: 0 };
@@ -167,11 +187,12 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
 
   describe("on a terminal", { skip: skipWithoutTerminal }, () => {
     /** A daemon that somebody started by npm, with a sync that hangs. */
-    async function startByNpm(t: TestContext, after = "") {
+    async function startByNpm(t: TestContext, after = "", before = "") {
       const stage = await setDaemonStage(t, { sync: once, platforms: ["matrix"] });
       const hanging = { path: /subscribers/, fault: hangs(), struck: 0 };
       stage.town.fanvue.api.faults.push(hanging);
-      const command = `npm run --silent daemon -- --config '${join(stage.folder, "config.yaml")}' --data '${stage.dataDir}' ${after}`;
+      const saidPath = join(stage.folder, "said.log");
+      const command = `${before}npm run --silent daemon -- --config '${join(stage.folder, "config.yaml")}' --data '${stage.dataDir}' ${after.replace("said.log", `'${saidPath}'`)}`;
       const terminal = startOnTerminal(command, {
         cwd: projectDir,
         env: { NODE_COMPILE_CACHE: compileCache },
@@ -182,7 +203,7 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
       });
       await until("a sync hangs", () => hanging.struck > 0);
       await until("it is up", async () => (await askHealth(stage.healthPort)) !== undefined);
-      return { stage, terminal };
+      return { stage, terminal, said: () => readFileSync(saidPath, "utf8") };
     }
 
     it("takes one Ctrl-C for one, although npm passes it on", async (t) => {
@@ -199,6 +220,20 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
       assert.equal(written.split("Stopping after the step under way").length, 2, written);
       assert.match(written, /sync-matrix ended with exit code 143/, "the sync ended in order");
       assert.deepEqual(processesIn(stage), []);
+    });
+
+    it("ends when that is closed, also where nothing is shown on it", async (t) => {
+      const { stage, terminal, said } = await startByNpm(t, "> said.log 2>&1");
+      terminal.process.kill("SIGKILL");
+      await until("nothing is left", () => processesIn(stage).length === 0);
+      assert.match(said(), /sync-matrix ended with exit code 143/);
+    });
+
+    it("goes on when that is closed where it was started with nohup", async (t) => {
+      const { stage, terminal, said } = await startByNpm(t, "> said.log 2>&1 < /dev/null", "nohup ");
+      terminal.process.kill("SIGKILL");
+      await until("the signal has come", () => said().includes("nothing has changed"));
+      assert.notEqual(await askHealth(stage.healthPort), undefined);
     });
   });
 });
