@@ -218,7 +218,7 @@ function helpText<Table extends OptionTable>(script: Command<Table>, table: Opti
     ...rows.map(({ left, right }) => left.padEnd(width) + right),
     "",
     "Exit codes: 0 in order, 1 a bug, 2 bad options or config, 3 removals newly held, 4 a step failed or a place was",
-    "unreadable, 5 the source could not be read, 75 the platform is busy with another run.",
+    "unreadable, 5 the source could not be read, 75 not now: another run is busy, or the disk is full.",
   ].join("\n");
 }
 

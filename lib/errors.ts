@@ -55,6 +55,12 @@ export class BadInputError extends OperatorError {
   }
 }
 
+/** Something that cannot be used for the time being, such as a full disk: who runs the script may try it again later. */
+export class NotNowError extends BadInputError {
+  override readonly name = "NotNowError";
+  override readonly exitCode = exitCodes.busy;
+}
+
 /** An approval of something that does not wait for any: a script that speaks of several platforms asks the next one. */
 export class NothingHeldError extends BadInputError {
   override readonly name = "NothingHeldError";

@@ -1,7 +1,7 @@
 /** Having an HTTP server listen, and ending it: what can go wrong becomes a sentence, and later troubles a line in the log. */
 import type { Server } from "node:http";
 import { errorCode } from "./db/disk.ts";
-import { BadInputError } from "./errors.ts";
+import { BadInputError, NotNowError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
 export interface Listening {
@@ -41,7 +41,7 @@ function cannotListen(error: unknown, { host, port, trouble, remedies }: Listeni
   const at = `${trouble} at ${host}, port ${port}`;
   switch (errorCode(error) ?? "") {
     case "EADDRINUSE":
-      return new BadInputError(`${at}: another program listens there.`, remedies.taken, error);
+      return new NotNowError(`${at}: another program listens there.`, remedies.taken, error);
     case "EACCES":
       return new BadInputError(`${at}: this user may not listen there.`, remedies.refused, error);
     case "EADDRNOTAVAIL":

@@ -11,8 +11,8 @@
  * The config counts as it was accepted last, whatever stands in the file meanwhile. With schedule.health_port it says at
  * http://127.0.0.1:PORT/healthz how it is: 200, or 503 when a script had no good run for more than three intervals.
  *
- * Exit: 2 bad options or config, or the health port is taken; 75 another daemon has this data folder; 130 or 143 when it
- * was stopped.
+ * Exit: 1 a bug; 2 bad options or config; 75 it cannot be now, and may be tried again: another daemon has this data folder,
+ * the health port is taken, the disk is full or read-only, or the data folder was replaced; 130 or 143 when it was stopped.
  */
 import { onHangUp } from "../lib/hang-up.ts";
 

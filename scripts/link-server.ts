@@ -8,7 +8,7 @@
  * It listens on link.host and link.port (127.0.0.1 and 8080 where they are left out). Fans reach it at link.public_url,
  * by a reverse proxy with TLS that stands before it. Who has linked an account gets a sync of their own at once.
  *
- * Exit: 2 bad options or config, or another program listens there; 130 or 143 when it was stopped.
+ * Exit: 2 bad options or config; 75 another program listens there, or the disk is full; 130 or 143 when it was stopped.
  */
 import { once } from "node:events";
 import { command } from "../lib/cli.ts";

@@ -330,7 +330,7 @@ describe("the health page", () => {
     await page.move(here);
     await other.move(there);
     await assert.rejects(page.move(there), {
-      name: "BadInputError",
+      exitCode: 75,
       message: `The health page cannot be served at 127.0.0.1, port ${there}: another program listens there.`,
     });
     assert.equal((await ask(here, "/healthz")).status, 200);

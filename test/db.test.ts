@@ -331,22 +331,24 @@ test("a file in the place of the data folder is named", async (t) => {
 const refusal = (code: string) => () => {
   throw Object.assign(new Error(code), { code });
 };
-const refusals: readonly [name: string, broken: Partial<typeof fs>, sentence: RegExp][] = [
-  ["a disk that is full at the write", { writeFileSync: refusal("ENOSPC") }, /the disk is full/],
-  ["a disk that is full at the flush", { fsyncSync: refusal("ENOSPC") }, /the disk is full/],
-  ["a disk that is full at the rename", { renameSync: refusal("ENOSPC") }, /the disk is full/],
-  ["a quota that is used up", { writeFileSync: refusal("EDQUOT") }, /the disk is full/],
-  ["a folder that we may not write", { rmSync: refusal("EACCES") }, /this user may not/],
-  ["a disk that is read-only", { mkdirSync: refusal("EROFS") }, /the disk is read-only/],
-  ["a disk that breaks", { writeFileSync: refusal("EIO") }, /EIO/],
+/** Those of 75 may end by themselves. */
+const refusals: readonly [name: string, broken: Partial<typeof fs>, sentence: RegExp, exitCode: number][] = [
+  ["a disk that is full at the write", { writeFileSync: refusal("ENOSPC") }, /the disk is full/, 75],
+  ["a disk that is full at the flush", { fsyncSync: refusal("ENOSPC") }, /the disk is full/, 75],
+  ["a disk that is full at the rename", { renameSync: refusal("ENOSPC") }, /the disk is full/, 75],
+  ["a quota that is used up", { writeFileSync: refusal("EDQUOT") }, /the disk is full/, 75],
+  ["a folder that we may not write", { rmSync: refusal("EACCES") }, /this user may not/, 2],
+  ["a disk that is read-only", { mkdirSync: refusal("EROFS") }, /the disk is read-only/, 75],
+  ["a disk that breaks", { writeFileSync: refusal("EIO") }, /EIO/, 75],
 ];
-for (const [name, broken, sentence] of refusals) {
+for (const [name, broken, sentence, exitCode] of refusals) {
   test(`${name}: a sentence, the old content stands, and no temp file is left`, async (t) => {
     const { dataDir, database } = await filled(t);
     const unlucky = openDatabase(dataDir, { fileSystem: { ...fs, ...broken } });
     await assert.rejects(unlucky.write(put("answer", "43")), (error) => {
       assert.ok(error instanceof OperatorError, String(error));
       assert.match(error.message, sentence);
+      assert.equal(error.exitCode, exitCode);
       assert.notEqual(error.remedy, "");
       return true;
     });

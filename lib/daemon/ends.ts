@@ -16,7 +16,7 @@ const meanings: Readonly<Record<ExitCode, string>> = {
   [exitCodes.removalsHeld]: "removals wait for approval",
   [exitCodes.stepFailed]: "a step failed, or a place could not be read",
   [exitCodes.sourceUnreadable]: "Fanvue could not be read",
-  [exitCodes.busy]: "another run is busy",
+  [exitCodes.busy]: "another run is busy, or the disk is full",
 };
 
 /** To be read behind the name of a script. */

@@ -1,7 +1,7 @@
 /** The data folder on disk: private folders, whole-file replacement that a crash cannot tear, troubles as sentences. */
 import * as fs from "node:fs";
 import { dirname, resolve } from "node:path";
-import { BadInputError, OperatorError } from "../errors.ts";
+import { BadInputError, NotNowError, OperatorError } from "../errors.ts";
 
 /** The calls of node:fs that touch the data folder. Tests hand in one that fails on cue. */
 export type FileSystem = Pick<
@@ -37,8 +37,12 @@ export const errorCode = (error: unknown): string | undefined => (isErrno(error)
 export function diskTrouble(doing: string, error: unknown): OperatorError {
   if (error instanceof OperatorError) return error;
   const { fact, remedy } = explain(error);
-  return new BadInputError(`Cannot ${doing}: ${fact}.`, remedy, error);
+  const Trouble = passing.has(errorCode(error) ?? "") ? NotNowError : BadInputError;
+  return new Trouble(`Cannot ${doing}: ${fact}.`, remedy, error);
 }
+
+/** What may end without anybody changing how the program is run. */
+const passing: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE"]);
 
 function explain(error: unknown): { fact: string; remedy: string } {
   switch (errorCode(error) ?? "") {
