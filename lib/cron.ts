@@ -46,19 +46,36 @@ export function intervalMs(expression: string): number | undefined {
   return first === undefined || second === undefined ? undefined : second - first;
 }
 
-/** So many times of the schedule may pass without a look before it is not believed any more. */
+/** From so many times of the schedule on that pass without a look, it is not believed any more. */
 export const mostMissed = 3;
 
+/** A week by minutes. What is rarer cannot be told from what is late without a long search, and is believed. */
+const longestSearch = 7 * 24 * 60;
+
+/** How many times of a cron expression there were after one moment and up to another; more than `mostMissed` are not counted. */
+function countRuns(expression: string, afterMs: number, untilMs: number): number {
+  const task = createTask(expression, () => undefined);
+  try {
+    const stepMs = hasSeconds(task) ? secondMs : minuteMs;
+    let found = 0;
+    let ms = Math.floor(untilMs / stepMs) * stepMs;
+    for (let steps = 0; steps < longestSearch && ms > afterMs && found < mostMissed; steps += 1, ms -= stepMs)
+      if (task.match(new Date(ms))) found += 1;
+    return found;
+  } finally {
+    void task.destroy();
+  }
+}
+
 /**
- * The next look; undefined where the last one is so long ago that the scripts do not seem to run by this schedule.
- * `runsMs`: as {@link nextRuns} gives them.
+ * The next look by a cron expression; undefined where so many times have passed since the last one that the scripts do not
+ * seem to run by it.
  */
 export function nextLookAtMs(
-  runsMs: readonly number[],
+  expression: string,
   lookedAtMs: number | undefined,
   nowMs: number,
 ): number | undefined {
-  const [first, second] = runsMs;
-  if (first === undefined || second === undefined || lookedAtMs === undefined) return undefined;
-  return nowMs - lookedAtMs <= mostMissed * (second - first) ? first : undefined;
+  if (lookedAtMs === undefined || countRuns(expression, lookedAtMs, nowMs) >= mostMissed) return undefined;
+  return nextRuns(expression)[0];
 }

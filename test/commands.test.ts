@@ -14,7 +14,6 @@ import {
   type RoleStatus,
 } from "../lib/commands/membership.ts";
 import { loadMemberRecord } from "../lib/commands/record.ts";
-import { nextLookAtMs, nextRuns } from "../lib/cron.ts";
 import { serveCommands } from "../lib/commands/serve.ts";
 import { linkedText, membershipText, notLinkedText } from "../lib/commands/texts.ts";
 import { loadConfig } from "../lib/config/load.ts";
@@ -468,25 +467,6 @@ describe("what a member reads", () => {
       /\*\*@ana\*\* already\.\nYou had left: .*\nTo link another one, please ask/,
     );
     assert.doesNotMatch(linkedText([], { publicUrl: "https://l.org", isLetInAgain: false }), /You had left/);
-  });
-});
-
-describe("the next look", () => {
-  const minuteMs = 60_000;
-  const runs = [nowMs + minuteMs, nowMs + 6 * minuteMs];
-
-  it("is by the schedule while looks come by it", () => {
-    assert.equal(nextLookAtMs(runs, nowMs - 15 * minuteMs, nowMs), nowMs + minuteMs);
-    assert.equal(nextLookAtMs(runs, nowMs - 15 * minuteMs - 1, nowMs), undefined);
-    assert.equal(nextLookAtMs(runs, undefined, nowMs), undefined);
-    assert.equal(nextLookAtMs([], nowMs, nowMs), undefined);
-  });
-
-  it("follows from a cron expression", () => {
-    const [first, second] = nextRuns("*/5 * * * *");
-    assert.ok(first !== undefined && second !== undefined);
-    assert.equal(second - first, 5 * minuteMs);
-    assert.ok(first > Date.now() && first <= Date.now() + 5 * minuteMs);
   });
 });
 

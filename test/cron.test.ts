@@ -1,7 +1,7 @@
 /** When cron expressions are due, on the days when clocks are set forward and back, too. */
 import assert from "node:assert/strict";
 import { after, describe, mock, test } from "node:test";
-import { intervalMs, nextRuns } from "../lib/cron.ts";
+import { intervalMs, nextLookAtMs, nextRuns } from "../lib/cron.ts";
 
 const ownTimeZone = process.env["TZ"];
 // Clocks there go from 2:00 to 3:00 on 29 March 2026 at 01:00 UTC, and from 3:00 back to 2:00 on 25 October at 01:00 UTC.
@@ -45,5 +45,43 @@ describe("the next times of a cron expression", () => {
     mock.timers.enable({ apis: ["Date"], now: Date.parse("2026-10-25T00:55:00Z") });
     assert.equal(intervalMs("*/5 * * * *"), 5 * 60_000);
     mock.timers.reset();
+  });
+});
+
+describe("the next look", () => {
+  /** In UTC, at some moment after a look; undefined where the scripts do not seem to run. */
+  function nextLook(expression: string, lookedAt: string, now: string): string | undefined {
+    mock.timers.enable({ apis: ["Date"], now: Date.parse(now) });
+    try {
+      const ms = nextLookAtMs(expression, Date.parse(lookedAt), Date.parse(now));
+      return ms === undefined ? undefined : new Date(ms).toISOString().slice(0, 16);
+    } finally {
+      mock.timers.reset();
+    }
+  }
+
+  test("is by the schedule until three of its times have passed without one", () => {
+    const look = "2026-07-01T12:00:20Z";
+    assert.equal(nextLook("*/5 * * * *", look, "2026-07-01T12:14:59Z"), "2026-07-01T12:15");
+    assert.equal(nextLook("*/5 * * * *", look, "2026-07-01T12:15:00Z"), undefined);
+    assert.equal(nextLook("*/20 * * * * *", look, "2026-07-01T12:01:19Z"), "2026-07-01T12:01");
+    assert.equal(nextLook("*/20 * * * * *", look, "2026-07-01T12:01:20Z"), undefined);
+    assert.equal(nextLookAtMs("*/5 * * * *", undefined, Date.now()), undefined);
+  });
+
+  test("comes after a night, a weekend, and the longer of two gaps, as the schedule says", () => {
+    // From 20:55 to 8:00, summer time.
+    assert.equal(
+      nextLook("*/5 8-20 * * *", "2026-07-01T18:55:30Z", "2026-07-02T05:59:00Z"),
+      "2026-07-02T06:00",
+    );
+    // From Friday to Monday.
+    assert.equal(nextLook("0 * * * 1-5", "2026-07-03T21:00:30Z", "2026-07-05T21:30:00Z"), "2026-07-05T22:00");
+    assert.equal(
+      nextLook("0 9,10 * * *", "2026-07-01T08:00:30Z", "2026-07-02T06:30:00Z"),
+      "2026-07-02T07:00",
+    );
+    assert.equal(nextLook("0 9,10 * * *", "2026-07-01T08:00:30Z", "2026-07-03T07:00:00Z"), undefined);
+    assert.equal(nextLook("0 4 1 * *", "2026-07-01T02:00:30Z", "2026-07-31T00:00:00Z"), "2026-08-01T02:00");
   });
 });

@@ -17,7 +17,7 @@ import { endLeavings } from "../store/account.ts";
 import { fansOf, handlesOf, type MemberRecord, roleStatus } from "./membership.ts";
 import { loadMemberRecord } from "./record.ts";
 import { type CommandName, isCommandName, refusalOf, registerCommands } from "./register.ts";
-import { nextLookAtMs, nextRuns } from "../cron.ts";
+import { nextLookAtMs } from "../cron.ts";
 import { linkedText, membershipText, notLinkedText, type RoleLine, trouble } from "./texts.ts";
 
 export interface CommandService {
@@ -101,7 +101,7 @@ async function tellMembership(
     handles: handlesOf(record),
     roles: roleLines(interaction, places, record, nowMs),
     lookedAtMs,
-    nextLookAtMs: schedule === undefined ? undefined : nextLookAtMs(nextRuns(schedule), lookedAtMs, nowMs),
+    nextLookAtMs: schedule === undefined ? undefined : nextLookAtMs(schedule, lookedAtMs, nowMs),
   });
   await tell(interaction, text);
 }

@@ -1,5 +1,5 @@
 /** What a linked account has or gets, from the database alone. */
-import { nextLookAtMs, nextRuns } from "../cron.ts";
+import { nextLookAtMs } from "../cron.ts";
 import { type MemberRecord, roleStatus, type RoleStatus } from "../commands/membership.ts";
 import { loadMemberRecord } from "../commands/record.ts";
 import type { Config } from "../config/shape.ts";
@@ -36,8 +36,7 @@ export const membershipFrom =
     return {
       places: places.flatMap((place) => placeLine(place, record, known.get(place.id), now())),
       lookedAtMs,
-      nextLookAtMs:
-        expression === undefined ? undefined : nextLookAtMs(nextRuns(expression), lookedAtMs, now()),
+      nextLookAtMs: expression === undefined ? undefined : nextLookAtMs(expression, lookedAtMs, now()),
     };
   };
 
