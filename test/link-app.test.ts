@@ -478,6 +478,8 @@ describe("what stands in the way of a link", () => {
   for (const [refusal, title] of [
     [{ is: "taken", by: "another fan" }, troubles["taken by another fan"].title],
     [{ is: "taken", by: "another account" }, troubles["taken by another account"].title],
+    [{ is: "waits", for: "this account" }, troubles["not taken back yet"].title],
+    [{ is: "waits", for: "another account" }, troubles["other not taken back yet"].title],
     [{ is: "blocked" }, troubles.blocked.title],
   ] as const) {
     it(`is told before and after the question: ${title}`, async () => {

@@ -23,6 +23,7 @@ import {
   unblock,
 } from "../lib/store/links.ts";
 import { loadLogin } from "../lib/store/logins.ts";
+import { saveGrant, saveLoss } from "../lib/store/ownership.ts";
 import { resolveLinks } from "../lib/want.ts";
 import { temporaryFolder } from "./harness.ts";
 
@@ -68,10 +69,10 @@ interface Registry {
   readonly book: LinkBook;
 }
 
-function registry(t: Parameters<typeof temporaryFolder>[0]): Registry {
+function registry(t: Parameters<typeof temporaryFolder>[0], now: () => number = () => nowMs): Registry {
   const folder = temporaryFolder(t);
   const database = openDatabase(folder);
-  return { folder, database, book: openLinkBook(database, () => nowMs) };
+  return { folder, database, book: openLinkBook(database, now) };
 }
 
 const storedIn = (database: Database) =>
@@ -200,6 +201,53 @@ test("an account that was unlinked is free for another fan, and does not fall ba
   assert.deepEqual(await book.link(fanOf(bo), matrix(anaAtHs)), { is: "linked" });
   assert.deepEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "taken", by: "another fan" });
   assert.deepEqual(await standing(database, anaAtHs), [[bo, "proved"]]);
+});
+
+test("what came with a link is taken back before its account or its fan is linked anew", async (t) => {
+  const { database, book } = registry(t);
+  const role = { target: "matrix", placeId: placeIdIn({ place_id: vip.id }), account: anaAtHs } as const;
+  const take = () =>
+    database.write((sql) => {
+      saveLoss(sql, role, { how: "revoke", counted: false }, nowMs);
+    });
+  await book.link(fanOf(ana), matrix(anaAtHs));
+  await database.write((sql) => {
+    saveGrant(sql, role, { origin: "granted", fans: [ana], basis: [] }, nowMs);
+  });
+  await book.unlink(ana, anaAtHs);
+  assert.deepEqual(await book.link(fanOf(bo), matrix(anaAtHs)), { is: "waits", for: "this account" });
+  assert.deepEqual(await book.link(fanOf(ana), matrix(otherAtHs)), { is: "waits", for: "another account" });
+  assert.deepEqual(await storedIn(database), []);
+  assert.deepEqual(
+    await book.wouldLink(fanOf(ana), matrix(anaAtHs)),
+    { is: "linked" },
+    "the pair itself may",
+  );
+  assert.deepEqual(await book.wouldLink(fanOf(ana), discord()), { is: "linked" }, "so may another platform");
+  await take();
+  assert.deepEqual(await book.link(fanOf(ana), matrix(otherAtHs)), { is: "linked" });
+  assert.deepEqual(await book.link(fanOf(bo), matrix(anaAtHs)), { is: "linked" });
+});
+
+test("what an operator moved, or nobody takes back within a week, keeps nobody from linking", async (t) => {
+  let time = nowMs;
+  const { database, book } = registry(t, () => time);
+  const role = { target: "matrix", placeId: placeIdIn({ place_id: vip.id }), account: anaAtHs } as const;
+  await book.link(fanOf(ana), matrix(anaAtHs));
+  await database.write((sql) => {
+    saveGrant(sql, role, { origin: "granted", fans: [ana], basis: [] }, nowMs);
+    removeLink(sql, pair(ana), "links transfer", nowMs);
+    addLink(sql, { ...pair(bo), source: "operator" }, nowMs);
+  });
+  assert.deepEqual(await book.wouldLink(fanOf(ana), matrix(otherAtHs)), { is: "linked" });
+  await book.link(fanOf(bo), matrix(anaAtHs));
+  await book.unlink(bo, anaAtHs);
+  assert.deepEqual(await book.wouldLink(fanOf(bo), matrix(otherAtHs)), {
+    is: "waits",
+    for: "another account",
+  });
+  time += 8 * dayMs;
+  assert.deepEqual(await book.wouldLink(fanOf(bo), matrix(otherAtHs)), { is: "linked" });
 });
 
 for (const how of ["links remove", "links block"] as const) {

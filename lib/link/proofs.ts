@@ -126,5 +126,7 @@ export type LinkResult =
   | { readonly is: "already"; readonly isRepeated?: true }
   /** Another fan has this account, or the fan has another account of this platform. */
   | { readonly is: "taken"; readonly by: "another fan" | "another account" }
+  /** Something that came through an earlier link is still to be taken back: from this account, or from another of the fan. */
+  | { readonly is: "waits"; readonly for: "this account" | "another account" }
   /** The operator blocked it. */
   | { readonly is: "blocked" };

@@ -15,13 +15,14 @@ import {
   removeLink,
 } from "../store/links.ts";
 import { saveLogin } from "../store/logins.ts";
+import { hasShareElsewhere, holdsOthersShare } from "../store/take-backs.ts";
 import { loadAccountLinks } from "./account-links.ts";
 import type { AccountProof, FanLink, FanProof, LinkBook, LinkResult } from "./proofs.ts";
 
 /** The links of a database, with the address books as they stood at the last sync. */
 export const openLinkBook = (database: Database, now: () => number = Date.now): LinkBook => ({
   ofFan: (fan) => database.read((sql) => loadFanLinks(sql, fan)),
-  wouldLink: (fan, account) => database.read((sql) => judge(sql, pairOf(fan, account))),
+  wouldLink: (fan, account) => database.read((sql) => judge(sql, pairOf(fan, account), now())),
   link: async (fan, account) =>
     (await database.read((sql) => oldRefusal(sql, pairOf(fan, account), now()))) ??
     (await database.write((sql) => link(sql, fan, account, now()))),
@@ -45,12 +46,14 @@ function loadFanLinks(sql: Sql, fan: FanId): readonly FanLink[] {
 
 // ---- Linking ----------------------------------------------------------------------------------------------------
 
-function judge(sql: Sql, pair: LinkPair): LinkResult {
+function judge(sql: Sql, pair: LinkPair, nowMs: number): LinkResult {
   if (isBlockedByOperator(sql, pair)) return { is: "blocked" };
   const { links } = loadAccountLinks(sql, pair.account);
   const own = links.find(({ fan }) => fan === pair.fan);
   if (own !== undefined && own.source !== "book")
     return { is: own.source === "proved" ? "already" : "linked" };
+  const waits = awaitedTakeBack(sql, pair, nowMs);
+  if (waits !== undefined) return { is: "waits", for: waits };
   // A book's rows of other fans stand back behind a proof.
   if (loadStoredLinks(sql, pair.account).length > 0) return { is: "taken", by: "another fan" };
   // Its rows of this fan do not: whom they give an account may not give a second one to somebody else.
@@ -60,11 +63,45 @@ function judge(sql: Sql, pair: LinkPair): LinkResult {
   return hasAnother ? { is: "taken", by: "another account" } : { is: "linked" };
 }
 
+/** So long a sync is waited for that takes back what an unlinked account has. */
+const takeBackMs = 7 * dayMs;
+
+/**
+ * What came through a link is taken back before the account, or the fan, is linked anew: otherwise one membership would let
+ * in one account after the other, and an account that moved on to another fan would lose by that fan's standing alone, with
+ * days of grace and behind the brakes, what unlinking ends at once.
+ */
+function awaitedTakeBack(
+  sql: Sql,
+  pair: LinkPair,
+  nowMs: number,
+): "this account" | "another account" | undefined {
+  const sinceMs = nowMs - takeBackMs;
+  if (holdsOthersShare(sql, pair, sinceMs)) return "this account";
+  return hasShareElsewhere(sql, pair, sinceMs) ? "another account" : undefined;
+}
+
 /** What is refused again and again is on record once a day: forms are sent faster than a database is written. */
 function oldRefusal(sql: Sql, pair: LinkPair, nowMs: number): LinkResult | undefined {
-  const result = judge(sql, pair);
-  const isRefusal = result.is === "blocked" || result.is === "taken";
-  return isRefusal && isRecordedSince(sql, { event: "refused", ...pair }, nowMs - dayMs) ? result : undefined;
+  const result = judge(sql, pair, nowMs);
+  return refusalOf(result) !== undefined && isRecordedSince(sql, { event: "refused", ...pair }, nowMs - dayMs)
+    ? result
+    : undefined;
+}
+
+/** Why nothing is linked, for the record; undefined: it is. */
+function refusalOf(result: LinkResult): string | undefined {
+  switch (result.is) {
+    case "linked":
+    case "already":
+      return undefined;
+    case "blocked":
+      return "blocked";
+    case "taken":
+      return `taken by ${result.by}`;
+    case "waits":
+      return `what ${result.for} has is to be taken back first`;
+  }
 }
 
 /** A proof that was made anew counts as a wish to be let in again, also where the link stood. */
@@ -72,9 +109,9 @@ function link(sql: Sql, fan: FanProof, account: AccountProof, nowMs: number): Li
   const pair = pairOf(fan, account);
   const old = oldRefusal(sql, pair, nowMs);
   if (old !== undefined) return old;
-  const result = judge(sql, pair);
-  if (result.is === "blocked" || result.is === "taken") {
-    const detail = result.is === "blocked" ? "blocked" : `taken by ${result.by}`;
+  const result = judge(sql, pair, nowMs);
+  const detail = refusalOf(result);
+  if (detail !== undefined) {
     saveLinkEvent(sql, { event: "refused", ...pair, detail }, nowMs);
     return result;
   }

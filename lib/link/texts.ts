@@ -157,7 +157,8 @@ export const mine = {
   none: "Nothing is connected with this Fanvue account yet.",
   unlink: (platform: Platform): string => `Unlink ${serviceName(platform)}`,
   byTeam: "This one was entered by the team. To end it, please ask them.",
-  unlinked: "is unlinked. What came with it is taken back at the next check.",
+  unlinked:
+    "is unlinked. What came with it is taken back at the next check. You can connect another one after that.",
   connect: "Connect something",
 } as const;
 
@@ -279,6 +280,14 @@ export const troubles = {
   "taken by another account": {
     title: "You have connected another account",
     text: "One account of each kind goes with a Fanvue account. Unlink the other one first, under My links; if the team connected it for you, ask them.",
+  },
+  "not taken back yet": {
+    title: "Please wait for the next check",
+    text: "This account still has what came with its earlier connection. The next check takes that back. Then connect it here: most often that takes a few minutes.",
+  },
+  "other not taken back yet": {
+    title: "Please wait for the next check",
+    text: "The account that you unlinked still has what came with it. The next check takes that back. Then connect this one: most often that takes a few minutes.",
   },
   blocked: {
     title: "This cannot be connected",

@@ -14,6 +14,7 @@ import { knowWhoTheyAre, takeOver } from "./knowing.ts";
 import { guessMatrixCodes } from "./matrix.ts";
 import { leadElsewhere, nameOneself, typeOddThings } from "./pages.ts";
 import { readWhatIsKept } from "./secrets.ts";
+import { handAround } from "./sharing.ts";
 import { comeBackLate, comeBackWrongly, plantCookies } from "./signing-in.ts";
 import { startTrials, tally, type Trials } from "./tally.ts";
 import { bendTheProtocol, comeFromOutside, openSlowly, sendTooMuch, type SlowOnes } from "./wire.ts";
@@ -41,6 +42,7 @@ const groups: Readonly<Record<string, Group>> = {
   "while many send next to nothing, others are answered": (_, { attempt }) => slow().othersCome(attempt),
   "whoever knows who somebody is has proved nothing": knowWhoTheyAre,
   "what is linked is not taken over": takeOver,
+  "one membership is not handed around": handAround,
   "the way back from Fanvue and Discord is bound to a browser and a purpose, and works once": comeBackWrongly,
   "cookies and tabs are not mixed up": plantCookies,
   "codes on Fanvue are not guessed, moved or used twice": guessCodes,

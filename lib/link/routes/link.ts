@@ -36,6 +36,11 @@ function hindrance(result: LinkResult): Answer | undefined {
       return result.by === "another fan"
         ? refuse("taken by another fan", toChoose)
         : refuse("taken by another account", toMine);
+    case "waits":
+      return refuse(
+        result.for === "this account" ? "not taken back yet" : "other not taken back yet",
+        toMine,
+      );
   }
 }
 

@@ -94,6 +94,8 @@ export const again = (href: Path): WayOut => ({ href, text: common.tryAgain });
 const troubleStatuses = {
   "taken by another fan": 409,
   "taken by another account": 409,
+  "not taken back yet": 409,
+  "other not taken back yet": 409,
   blocked: 403,
   "out of date": 409,
   "needs fan": 403,
