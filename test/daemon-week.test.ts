@@ -1,7 +1,10 @@
 /** A week of the daemon under a fake clock: when rounds begin, what is left out, and what a new config changes. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { basename, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, describe, mock, test, type TestContext } from "node:test";
 import pino from "pino";
 import { startDaemon } from "../lib/daemon/daemon.ts";
@@ -10,6 +13,7 @@ import { parseDiscordUserId, parseFanId } from "../lib/ids.ts";
 import type { ScriptEnd } from "../lib/run-script.ts";
 import { addLink } from "../lib/store/links.ts";
 import { temporaryFolder } from "./harness.ts";
+import { freePort } from "./synapse/homeserver.ts";
 
 const secondMs = 1000;
 const minuteMs = 60 * secondMs;
@@ -24,15 +28,27 @@ after(() => {
   else process.env["TZ"] = ownTimeZone;
 });
 
-const configText = (sync: string, more = "") => `
+const configText = (sync: string, more = "", healthPort?: number) => `
 fanvue: { client_id: app, client_secret: hush, redirect_uri: "http://localhost:8080/callback" }
 discord: { token: token, guild_id: 123456789012345678 }
 roles: { 987654321098765432: { type: unlock, content_id: 00000000-0000-4000-8000-000000000001 } }
 matrix: { homeserver: "https://hs.org", user_id: "@bot:hs.org", access_token: token }
 rooms: { "#a:hs.org": { type: subscription } }
 list_sync: { a: { discord_role_id: 111111111111111111, fanvue_list: { name: a }, primary: discord } }
-schedule: { sync: "${sync}" }
+schedule: { sync: "${sync}"${healthPort === undefined ? "" : `, health_port: ${healthPort}`} }
 ${more}`;
+
+/** Not by fetch, which needs timers. */
+async function healthAt(
+  port: number,
+): Promise<{ readonly status: number; readonly troubles: readonly string[] }> {
+  const [response] = (await once(
+    get({ host: "127.0.0.1", port, path: "/healthz", agent: false }),
+    "response",
+  )) as [IncomingMessage];
+  const { troubles } = JSON.parse(await text(response)) as { troubles: string[] };
+  return { status: response.statusCode ?? 0, troubles };
+}
 
 interface Ran {
   readonly script: string;
@@ -271,6 +287,35 @@ describe("a week of the daemon", { timeout: 60_000 }, () => {
     await week.reload();
     await week.pass(dayMs);
     assert.equal(beginnings(week).length - before, 12 + 3);
+    await week.stop();
+  });
+
+  test("is well all night and all weekend by a schedule that rests then, and not after three times without a good run", async (t) => {
+    let code = 0;
+    const week = await startWeek(t, {
+      from: "2026-06-05T13:31:00Z",
+      run: () => ({ end: { code }, tookMs: 1 }),
+    });
+    const port = await freePort();
+    week.saveConfig(configText("*/20 8-20 * * 1-5", "", port));
+    await week.reload();
+    await week.pass(10 * minuteMs);
+    // Friday afternoon, in Berlin; on to Monday morning.
+    for (let hours = 0; hours < 65; hours += 1) {
+      await week.pass(60 * minuteMs);
+      assert.deepEqual(await healthAt(port), { status: 200, troubles: [] });
+    }
+    code = 5;
+    const late: number[] = [];
+    for (let times = 0; times < 6; times += 1) {
+      await week.pass(20 * minuteMs);
+      late.push((await healthAt(port)).troubles.length);
+    }
+    assert.deepEqual(late, [0, 0, 4, 4, 4, 4]);
+    // From now on each minute: nothing is late by that.
+    week.saveConfig(configText("* * * * *", "", port));
+    await week.reload();
+    assert.equal((await healthAt(port)).status, 200);
     await week.stop();
   });
 

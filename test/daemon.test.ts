@@ -11,16 +11,15 @@ import { describe, mock, test, type TestContext } from "node:test";
 import pino from "pino";
 import { loadConfig } from "../lib/config/load.ts";
 import type { Config } from "../lib/config/shape.ts";
-import { changedParts } from "../lib/daemon/config.ts";
+import { changesBetween } from "../lib/daemon/config.ts";
 import { listenersOf, roundOf, scriptPath, scriptsFor } from "../lib/daemon/duties.ts";
 import { endInWords, endsRound, isGood } from "../lib/daemon/ends.ts";
 import { loadFacts } from "../lib/daemon/facts.ts";
-import { type DaemonState, type Health, healthOf } from "../lib/daemon/health.ts";
+import { createRecords, type DaemonState, type Health, healthOf } from "../lib/daemon/health.ts";
 import { createHealthPage } from "../lib/daemon/health-page.ts";
 import { createLane } from "../lib/daemon/lane.ts";
-import { createListeners } from "../lib/daemon/listeners.ts";
 import { jitterMs, restartPauseMs } from "../lib/daemon/pauses.ts";
-import { createRecords } from "../lib/daemon/records.ts";
+import { createSupervisor } from "../lib/daemon/supervisor.ts";
 import { followTimes } from "../lib/daemon/timetable.ts";
 import { readWish } from "../lib/daemon/wishes.ts";
 import { openDatabase } from "../lib/db.ts";
@@ -106,14 +105,31 @@ describe("what a config asks of the daemon", () => {
     );
   });
 
-  test("can be compared with what another one asks", (t) => {
-    const before = configOf(t, `${discord}protected: [333333333333333333]\n`);
-    assert.deepEqual(
-      changedParts(before, configOf(t, `${discord}protected: [333333333333333333] # us\n`)),
+  test("can be compared with what another one asks, and who works by what differs", (t) => {
+    const more = "link: { port: 8080 }\nprotected: [333333333333333333]\nschedule: { sync: '0 4 * * *' }\n";
+    const before = configOf(t, discord + more);
+    const compare = (content: string) => {
+      const { parts, readers } = changesBetween(before, configOf(t, content));
+      return [[...parts], [...readers].sort()];
+    };
+    assert.deepEqual(compare(`${discord}${more}# us\n`), [[], []]);
+    assert.deepEqual(compare(discord + more.replace("333", "444")), [
+      ["protected"],
+      ["link-server", "syncs"],
+    ]);
+    assert.deepEqual(compare(discord + more.replace("sync:", "health_port: 8099, sync:")), [
+      ["schedule"],
       [],
-    );
-    const after = configOf(t, `${discord}protected: [444444444444444444]\nschedule: { sync: off }\n`);
-    assert.deepEqual(changedParts(before, after), ["protected", "schedule"]);
+    ]);
+    assert.deepEqual(compare(discord + more.replace("0 4", "0 5")), [
+      ["schedule"],
+      ["link-server", "upsell-listener"],
+    ]);
+    assert.deepEqual(compare(`${discord}${more}limits: { min_removals_per_place: 3 }\n`), [
+      ["limits"],
+      ["syncs"],
+    ]);
+    assert.deepEqual(compare(`${discord}${more}${mirror}`), [["list_sync"], ["syncs"]]);
   });
 });
 
@@ -155,49 +171,59 @@ test("a listener that keeps crashing comes back ever later, and soon again once 
 
 describe("the daemon's health", () => {
   const startedAtMs = Date.parse("2026-06-01T12:00:00Z");
-  const stateAt = (runsMs: readonly number[], records: DaemonState["records"]): DaemonState => ({
+  const stateOf = (records: DaemonState["records"], more: Partial<DaemonState> = {}): DaemonState => ({
     startedAtMs,
-    schedule: { sync: "*/5 * * * *", runsMs },
+    schedule: { sync: "*/5 * * * *", runsMs: [startedAtMs + 5 * minuteMs, startedAtMs + 10 * minuteMs] },
     roundsLeftOut: 0,
     records,
-    listeners: new Map([["link-server", { isUp: false, restarts: 3 }]]),
+    listeners: new Map([["link-server", { isUp: false, restarts: 3, failures: 2 }]]),
     facts: {
       snapshotEndedAtMs: startedAtMs - 30_000,
       held: { discord: { hash: "e5f13b92ceda", count: 2 } },
       wishes: [{ fan: ana, platform: "discord" }],
       linksVersion: 7,
     },
+    ...more,
   });
-  const runsMs = [startedAtMs + 5 * minuteMs, startedAtMs + 10 * minuteMs];
 
-  test("is well while each script had a good run within three intervals, or had no time for one yet", () => {
-    let nowMs = startedAtMs;
-    const records = createRecords(() => nowMs);
-    const isWell = () => healthOf(stateAt(runsMs, records.all()), nowMs).healthy;
+  test("is well until three times of the schedule have passed without a good run of each script", () => {
+    const records = createRecords(() => startedAtMs);
+    const troubles = () => healthOf(stateOf(records.all()), startedAtMs).troubles;
     records.expect(["sync-discord", "sync-matrix"]);
-    nowMs += 15 * minuteMs;
-    assert.ok(isWell());
-    nowMs += 1;
-    assert.ok(!isWell());
+    for (let times = 0; times < 2; times += 1) records.struck();
+    assert.deepEqual(troubles(), []);
+    records.struck();
+    assert.deepEqual(troubles(), [
+      "sync-discord had no good run for 3 times of the schedule.",
+      "sync-matrix had no good run for 3 times of the schedule.",
+    ]);
     for (const script of ["sync-discord", "sync-matrix"] as const) records.began(script);
     records.ended("sync-discord", { code: 3 });
     records.ended("sync-matrix", { code: 4 });
-    assert.ok(!isWell(), "a failure is no good run");
+    assert.deepEqual(troubles(), ["sync-matrix had no good run for 3 times of the schedule."]);
     records.ended("sync-matrix", { code: 0 });
-    assert.ok(isWell());
-    nowMs += 10 * minuteMs;
-    // A script that a new config brought has its own time.
+    assert.deepEqual(troubles(), []);
+    for (let times = 0; times < 2; times += 1) records.struck();
+    // A new schedule has its own times.
     records.expect(["fetch-earnings", "sync-discord"]);
-    nowMs += 5 * minuteMs;
-    assert.ok(isWell());
-    nowMs += 1;
-    assert.ok(!isWell());
-    records.ended("sync-discord", { code: 0 });
-    assert.ok(isWell());
+    for (let times = 0; times < 2; times += 1) records.struck();
+    assert.deepEqual(troubles(), []);
+    records.struck();
+    assert.equal(troubles().length, 2);
+  });
+
+  test("is not well while a listener keeps failing, or the database cannot be read", () => {
+    const health = (more: Partial<DaemonState>) => healthOf(stateOf(new Map(), more), startedAtMs);
+    const failing = new Map([["link-server", { isUp: true, restarts: 3, failures: 3 }]] as const);
+    assert.deepEqual(health({ listeners: failing }).troubles, ["link-server failed 3 times in a row."]);
+    const { healthy, troubles, held, snapshotAgeSeconds } = health({ facts: "unreadable" });
+    assert.deepEqual([healthy, troubles], [false, ["The database cannot be read."]]);
+    assert.deepEqual([held, snapshotAgeSeconds], [undefined, null]);
+    assert.ok(health({ facts: undefined }).healthy, "before the first look");
   });
 
   test("does not wait for rounds that do not come", () => {
-    const state = { ...stateAt(runsMs, new Map()), schedule: undefined };
+    const state = stateOf(new Map(), { schedule: undefined });
     assert.ok(healthOf(state, startedAtMs + 1e9).healthy);
   });
 
@@ -211,9 +237,10 @@ describe("the daemon's health", () => {
     records.began("sync-matrix");
     records.ended("sync-matrix", { signal: "SIGKILL" });
     records.began("sync-lists");
-    const health = healthOf(stateAt(runsMs, records.all()), nowMs);
+    const health = healthOf(stateOf(records.all()), nowMs);
     assert.deepEqual(health, {
       healthy: true,
+      troubles: [],
       startedAt: "2026-06-01T12:00:00.000Z",
       schedule: "*/5 * * * *",
       nextRound: "2026-06-01T12:05:00.000Z",
@@ -252,6 +279,7 @@ describe("the daemon's health", () => {
 describe("the health page", () => {
   const healthWith = (healthy: boolean): Health => ({
     healthy,
+    troubles: [],
     startedAt: "",
     schedule: null,
     nextRound: null,
@@ -404,7 +432,7 @@ describe("listeners", () => {
     const stop = new AbortController();
     const lines: string[] = [];
     const runs: { readonly name: string; readonly atMs: number; end(end: ScriptEnd): void }[] = [];
-    const listeners = createListeners({
+    const listeners = createSupervisor({
       run(name, signal) {
         const { promise, resolve } = Promise.withResolvers<ScriptEnd>();
         runs.push({ name, atMs: Date.now(), end: resolve });
@@ -422,7 +450,7 @@ describe("listeners", () => {
 
   test("come back after a crash, each time later, with a word in the log", async (t) => {
     const { listeners, lines, runs } = start(t);
-    await listeners.replace(["link-server"]);
+    listeners.keep(["link-server"]);
     await settle();
     for (const [end, pauseMs] of [
       [{ code: 1 }, 1000],
@@ -433,16 +461,25 @@ describe("listeners", () => {
       runs.at(-1)?.end(end);
       await settle();
       const begun = runs.length;
-      assert.deepEqual(listeners.status().get("link-server"), { isUp: false, restarts: begun - 1 });
+      assert.deepEqual(listeners.status().get("link-server"), {
+        isUp: false,
+        restarts: begun - 1,
+        failures: begun,
+      });
       mock.timers.tick(pauseMs - 1);
       await settle();
       assert.equal(runs.length, begun);
       mock.timers.tick(1);
       await settle();
       assert.equal(runs.length, begun + 1);
-      assert.deepEqual(listeners.status().get("link-server"), { isUp: true, restarts: begun });
+      assert.deepEqual(listeners.status().get("link-server"), {
+        isUp: true,
+        restarts: begun,
+        failures: begun,
+      });
     }
     mock.timers.tick(10 * minuteMs);
+    assert.equal(listeners.status().get("link-server")?.failures, 0, "it has stayed up");
     runs.at(-1)?.end({ code: 1 });
     await settle();
     assert.match(
@@ -454,7 +491,7 @@ describe("listeners", () => {
 
   test("that have nothing to do are left alone", async (t) => {
     const { listeners, lines, runs } = start(t);
-    await listeners.replace(["upsell-listener"]);
+    listeners.keep(["upsell-listener"]);
     await settle();
     runs[0]?.end({ code: 0 });
     await settle();
@@ -465,22 +502,55 @@ describe("listeners", () => {
     await listeners.idle();
   });
 
-  test("are replaced once they have ended, also in the middle of a pause, and end with the daemon", async (t) => {
+  test("go on where nothing of theirs has changed, and begin anew once they have ended, also in a pause", async (t) => {
     const { listeners, stop, runs } = start(t);
-    await listeners.replace(["link-server", "upsell-listener"]);
+    const begun = () => runs.map(({ name }) => name);
+    listeners.keep(["link-server", "upsell-listener"]);
     await settle();
     runs[0]?.end({ code: 1 });
     await settle();
-    await listeners.replace(["link-server"]);
+    listeners.keep(["link-server", "upsell-listener"], new Set(["link-server"]));
     await settle();
-    assert.deepEqual(
-      runs.map(({ name }) => name),
-      ["link-server", "upsell-listener", "link-server"],
-    );
+    assert.deepEqual(begun(), ["link-server", "upsell-listener", "link-server"]);
+    listeners.keep(["link-server"]);
+    listeners.keep(["link-server", "upsell-listener"]);
+    assert.equal(runs.length, 3, "the listener that was ended and is wanted again has not ended yet");
+    await settle();
+    assert.deepEqual(begun().slice(3), ["upsell-listener"]);
     stop.abort();
     await listeners.idle();
-    await listeners.replace(["link-server"]);
-    assert.equal(runs.length, 3);
+    listeners.keep(["link-server"], new Set(["link-server"]));
+    await settle();
+    assert.equal(runs.length, 4);
+  });
+
+  test("do not wait for each other's end", async (t) => {
+    mock.timers.enable({ apis: ["setTimeout", "Date"], now: 0 });
+    t.after(() => {
+      mock.timers.reset();
+    });
+    const begun: string[] = [];
+    const listeners = createSupervisor({
+      run(name, signal) {
+        begun.push(name);
+        return new Promise((resolve) => {
+          // The link pages take their time to end.
+          if (name === "upsell-listener")
+            signal.addEventListener("abort", () => {
+              resolve({ code: 143 });
+            });
+        });
+      },
+      now: Date.now,
+      log: silent,
+      signal: new AbortController().signal,
+    });
+    const both = ["link-server", "upsell-listener"] as const;
+    listeners.keep(both);
+    await settle();
+    listeners.keep(both, new Set(both));
+    await settle();
+    assert.deepEqual(begun, ["link-server", "upsell-listener", "upsell-listener"]);
   });
 });
 

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { loadConfigFile, parseConfig } from "../config/load.ts";
 import type { Environment } from "../config/plain.ts";
 import type { Config } from "../config/shape.ts";
+import type { Listener } from "./duties.ts";
 
 export interface AcceptedConfig {
   readonly config: Config;
@@ -18,28 +19,61 @@ export function readConfig(path: string, env: Environment): AcceptedConfig {
   return { config: parseConfig(file, path, env), text: file.text };
 }
 
-/** The parts of a config, as its file calls them. */
-const parts: Readonly<Partial<Record<keyof Config, string>>> = {
-  fanvue: "fanvue",
-  discord: "discord and its roles",
-  matrix: "matrix and its rooms",
-  listSync: "list_sync",
-  upsell: "upsell",
-  protectedAccounts: "protected",
-  limits: "limits",
-  snapshotMaxAgeMs: "snapshot_max_age",
-  followersMaxAgeMs: "followers_max_age",
-  unknownAfterDays: "unknown_after_days",
-  schedule: "schedule",
-  link: "link",
-  notify: "notify",
-  trustProxy: "trust_proxy",
-};
-const isPart = (key: string): key is keyof Config => Object.hasOwn(parts, key);
+// ---- What differs between two -----------------------------------------------------------------------------------
 
-/** The parts in which two configs differ, by their names in the file. */
-export const changedParts = (before: Config, after: Config): readonly string[] =>
-  Object.keys(parts)
-    .filter(isPart)
+/** Who works by a part of the config: the scripts of a round, or a listener. */
+type Reader = "syncs" | Listener;
+
+interface Part {
+  /** As the file calls it. */
+  readonly name: string;
+  readonly readers: readonly Reader[];
+  /** What they read of it; default: all. */
+  readonly read?: (config: Config) => unknown;
+}
+
+/** Undefined: no part of its own. */
+const parts: Readonly<Record<keyof Config, Part | undefined>> = {
+  path: undefined,
+  warnings: undefined,
+  fanvue: { name: "fanvue", readers: ["syncs", "link-server"] },
+  discord: { name: "discord and its roles", readers: ["syncs", "link-server", "upsell-listener"] },
+  matrix: { name: "matrix and its rooms", readers: ["syncs", "link-server"] },
+  listSync: { name: "list_sync", readers: ["syncs"] },
+  mirrors: { name: "list_sync", readers: ["syncs"] },
+  upsell: { name: "upsell", readers: ["syncs", "upsell-listener"] },
+  protectedAccounts: { name: "protected", readers: ["syncs", "link-server"] },
+  limits: { name: "limits", readers: ["syncs"] },
+  snapshotMaxAgeMs: { name: "snapshot_max_age", readers: ["syncs"] },
+  followersMaxAgeMs: { name: "followers_max_age", readers: ["syncs"] },
+  unknownAfterDays: { name: "unknown_after_days", readers: ["syncs"] },
+  schedule: {
+    name: "schedule",
+    readers: ["link-server", "upsell-listener"],
+    read: ({ schedule }) => schedule.sync,
+  },
+  link: { name: "link", readers: ["syncs", "link-server", "upsell-listener"] },
+  notify: { name: "notify", readers: ["syncs"] },
+  trustProxy: { name: "trust_proxy", readers: ["link-server"] },
+};
+const isKey = (key: string): key is keyof Config => Object.hasOwn(parts, key);
+
+export interface Changes {
+  /** The parts that differ, by their names in the file. */
+  readonly parts: readonly string[];
+  /** Who works by something that differs. */
+  readonly readers: ReadonlySet<Reader>;
+}
+
+/** In what two configs differ. */
+export function changesBetween(before: Config, after: Config): Changes {
+  const changed = Object.keys(parts)
+    .filter(isKey)
     .filter((key) => !isDeepStrictEqual(before[key], after[key]))
-    .map((key) => parts[key] ?? key);
+    .flatMap((key) => parts[key] ?? []);
+  const concerns = ({ read }: Part) => read === undefined || !isDeepStrictEqual(read(before), read(after));
+  return {
+    parts: [...new Set(changed.map(({ name }) => name))],
+    readers: new Set(changed.filter(concerns).flatMap(({ readers }) => readers)),
+  };
+}

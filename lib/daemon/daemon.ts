@@ -4,7 +4,7 @@ import type { Config } from "../config/shape.ts";
 import { intervalMs, nextRuns } from "../cron.ts";
 import { openDatabase } from "../db.ts";
 import { OperatorError } from "../errors.ts";
-import { type AcceptedConfig, changedParts, readConfig } from "./config.ts";
+import { type AcceptedConfig, changesBetween, readConfig } from "./config.ts";
 import { listenersOf, roundOf } from "./duties.ts";
 import type { DatabaseFacts } from "./facts.ts";
 import { type DaemonState, healthOf } from "./health.ts";
@@ -42,7 +42,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const signal = AbortSignal.any([options.signal, over.signal]);
   const startedAtMs = Date.now();
   let accepted = readConfig(configPath, environment);
-  let facts: DatabaseFacts | undefined;
+  let facts: DatabaseFacts | "unreadable" | undefined;
   let stopTimes: (() => void) | undefined;
 
   const workshop = createWorkshop({ ...options, signal, accepted: () => accepted });
@@ -82,14 +82,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       return;
     }
     const { config } = accepted;
-    const changed = changedParts(before, config);
-    if (changed.length === 0) {
+    const { parts, readers } = changesBetween(before, config);
+    if (parts.length === 0) {
       log.info("The config was read again: nothing has changed in it.");
       return;
     }
-    log.info(`The config was read again. Changed: ${changed.join(", ")}.`);
+    log.info(`The config was read again. Changed: ${parts.join(", ")}.`);
     followSchedule();
-    await listeners.replace(listenersOf(config));
+    listeners.keep(listenersOf(config), readers);
+    if (readers.has("syncs") && config.schedule.sync !== undefined) rounds.beginSoon();
   }
 
   // ---- Following the clock and the database ---------------------------------------------------------------------
@@ -102,12 +103,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     records.expect(sync === undefined ? [] : roundOf(config));
     if (sync === undefined || signal.aborted) return;
     stopTimes = followTimes(sync, () => {
+      records.struck();
       rounds.begin(jitterMs(intervalMs(sync) ?? 0, options.random()));
     });
   }
 
   function learn(newest: DatabaseFacts | undefined): void {
-    facts = newest;
+    facts = newest ?? "unreadable";
     const wishes = newest?.wishes ?? [];
     if (wishes.length > mostWishesAtOnce && accepted.config.schedule.sync !== undefined) rounds.beginSoon();
     else for (const { fan, platform } of wishes) syncSoon.ask(fan, platform);
@@ -128,7 +130,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   await accept(accepted);
   const { config } = accepted;
-  let reloading = listeners.replace(listenersOf(config));
+  let reloading = Promise.resolve();
+  listeners.keep(listenersOf(config));
   followSchedule();
   if (config.schedule.sync !== undefined) rounds.begin(0);
   return {

@@ -6,9 +6,9 @@ import type { AcceptedConfig } from "./config.ts";
 import { type Listener, roundOf, scriptPath, type SyncScript } from "./duties.ts";
 import { endInWords, isGood } from "./ends.ts";
 import { createLane } from "./lane.ts";
-import { createListeners, type Listeners } from "./listeners.ts";
-import { createRecords, type Records } from "./records.ts";
+import { createRecords, type Records } from "./health.ts";
 import { createRounds, type Rounds } from "./rounds.ts";
+import { createSupervisor, type Supervisor } from "./supervisor.ts";
 import { readWish } from "./wishes.ts";
 
 export interface WorkshopOptions {
@@ -28,7 +28,7 @@ export interface WorkshopOptions {
 export interface Workshop {
   readonly rounds: Rounds;
   readonly syncSoon: SyncSoon;
-  readonly listeners: Listeners;
+  readonly listeners: Supervisor;
   readonly records: Records;
   /** Whether a sync is at work. */
   readonly isBusy: () => boolean;
@@ -80,7 +80,7 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     log,
     signal,
   });
-  const listeners = createListeners({
+  const listeners = createSupervisor({
     run: (listener, own) => launch(listener, [], { signal: own, onMessage: hear }),
     now: Date.now,
     log,
