@@ -19,8 +19,6 @@ export const parentEnvironment = (configText: string | undefined): Readonly<Reco
 });
 
 export interface Parent {
-  /** Sends a message; one that comes too late is lost. */
-  tell(message: unknown): void;
   /** Calls back when the parent is gone, also where it is already. Keeps no process alive. Returns how to stop that. */
   onGone(fn: () => void): () => void;
 }
@@ -28,10 +26,6 @@ export interface Parent {
 export function findParent(): Parent | undefined {
   if (process.env[parentVariable] !== "1" || process.send === undefined) return undefined;
   return {
-    tell(message) {
-      // The callback takes the error that would end the process otherwise.
-      if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
-    },
     onGone(fn) {
       process.on("disconnect", fn);
       process.channel?.unref();

@@ -20,8 +20,6 @@ export interface RunOptions {
   readonly graceMs?: number;
   /** The text of the config that it is to work by; default: what stands in the file. */
   readonly configText?: string;
-  /** Gets what the script tells its parent. */
-  readonly onMessage?: (message: unknown) => void;
 }
 
 const defaultGraceMs = 30_000;
@@ -60,7 +58,7 @@ function start([node, ...words]: readonly [string, ...string[]], { configText }:
 }
 
 async function endOf(child: ChildProcess, options: RunOptions): Promise<ScriptEnd> {
-  const { log, signal, graceMs = defaultGraceMs, configText, onMessage } = options;
+  const { log, signal, graceMs = defaultGraceMs, configText } = options;
   const { promise: ended, resolve } = Promise.withResolvers<ScriptEnd>();
   // Before all else, and for good: an error that nobody listens to ends this process. Where files or processes have run
   // out there is neither a process nor a pipe, and this event is all that tells of it.
@@ -70,7 +68,6 @@ async function endOf(child: ChildProcess, options: RunOptions): Promise<ScriptEn
   child.once("close", (code: number | null, killedBy: NodeJS.Signals | null) => {
     resolve(killedBy === null ? { code: code ?? exitCodes.bug } : { signal: killedBy });
   });
-  if (onMessage !== undefined) child.on("message", onMessage);
   // One that ends before it has read that is told of by its end.
   child.stdin?.on("error", () => undefined).end(configText);
   forwardLines(child.stdout, (line) => {

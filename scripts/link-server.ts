@@ -12,7 +12,7 @@
  */
 import { once } from "node:events";
 import { command } from "../lib/cli.ts";
-import { createDaemonSyncs } from "../lib/daemon/wishes.ts";
+import { createOwnSyncs } from "../lib/daemon/fan-syncs.ts";
 import { openDatabase } from "../lib/db.ts";
 import { exitCodes } from "../lib/errors.ts";
 import { createLinkApp } from "../lib/link/app.ts";
@@ -21,7 +21,6 @@ import { openProofs } from "../lib/link/open-proofs.ts";
 import { openLinkBook } from "../lib/link/registry.ts";
 import { serveLinkApp } from "../lib/link/server.ts";
 import { siteAddress } from "../lib/link/site.ts";
-import { createOwnSyncs } from "../lib/link/sync-soon.ts";
 import { openSource } from "../lib/open-source.ts";
 import { findParent } from "../lib/parent.ts";
 
@@ -37,9 +36,8 @@ await command({
     const database = openDatabase(dataDir, { lockWaitMs });
     const fanvue = await openSource(context, database, { remember: true });
     const { proofs, idle } = openProofs(config, { database, dataDir, fanvue, log, signal });
-    const daemon = findParent();
-    const syncSoon =
-      daemon === undefined ? createOwnSyncs({ config, dataDir, log, signal }) : createDaemonSyncs(daemon);
+    // The daemon sees new links in the database, and never runs two syncs at once.
+    const syncs = findParent() === undefined ? createOwnSyncs({ config, dataDir, log, signal }) : undefined;
     const address = siteAddress(config);
     const app = createLinkApp({
       config,
@@ -47,7 +45,7 @@ await command({
       linkBook: openLinkBook(database),
       membership: membershipFrom(config, { database, now: Date.now }),
       askForSync: (fan, platform) => {
-        syncSoon.ask(fan, platform);
+        syncs?.ask({ fan, platform });
       },
       now: Date.now,
       log,
@@ -61,7 +59,7 @@ await command({
     );
     if (!signal.aborted) await once(signal, "abort");
     await server.close();
-    await Promise.all([idle(), syncSoon.idle()]);
+    await Promise.all([idle(), syncs?.idle()]);
     return exitCodes.inOrder;
   },
 });

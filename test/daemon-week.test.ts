@@ -92,8 +92,6 @@ function createChance(): () => number {
   };
 }
 
-const ana = "00000000-0000-4000-8000-000000000001";
-
 const linkAt = (index: number) => ({
   platform: "discord" as const,
   account: parseDiscordUserId(`3000000000000${String(index).padStart(5, "0")}`) ?? assert.fail(),
@@ -121,7 +119,6 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
   const ran: Ran[] = [];
   let fanSyncs = 0;
   let isOwner = true;
-  let wish: () => void = () => assert.fail("nobody listens");
   const times = new Map<string, number>();
   let atOnce = 0;
   let most = 0;
@@ -135,12 +132,9 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
     random: chance,
     log: pino({ level: "info" }, { write: (line: string) => void logged.push(line) }),
     signal: stop.signal,
-    async run(path, args, { signal, configText = "", onMessage }) {
+    async run(path, args, { signal, configText = "" }) {
       const script = basename(path, ".ts");
-      if (script === "upsell-listener") {
-        wish = () => onMessage?.({ ask: "sync soon", platform: "discord", fan: ana });
-        return await whenAborted(signal);
-      }
+      if (script === "upsell-listener") return await whenAborted(signal);
       const isOfRound = !args.includes("--fan");
       const count = isOfRound ? (times.get(script) ?? 0) + 1 : 0;
       if (isOfRound) {
@@ -155,6 +149,11 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
     },
   });
   await settle();
+  const database = openDatabase(join(folder, "data"));
+  const link = (count: number) =>
+    database.write((sql) => {
+      for (let index = 0; index < count; index += 1) addLink(sql, linkAt(index), Date.now());
+    });
   return {
     ran,
     fanSyncs: () => fanSyncs,
@@ -163,17 +162,14 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
     async pass(ms, { wishes = false, finely = false } = {}) {
       const untilMs = Date.now() + ms;
       while (Date.now() < untilMs) {
-        if (wishes && chance() < 0.05) wish();
+        if (wishes && chance() < 0.02) await link(1);
         // Finely where rounds are, coarsely elsewhere.
         mock.timers.tick(finely || Date.now() % intervalMs < minuteMs ? stepMs : minuteMs);
         await settle();
       }
     },
     saveConfig,
-    link: (count) =>
-      openDatabase(join(folder, "data")).write((sql) => {
-        for (let index = 0; index < count; index += 1) addLink(sql, linkAt(index), Date.now());
-      }),
+    link,
     reload: daemon.reload,
     replaceFolder: () => void (isOwner = false),
     ended: daemon.ended,

@@ -1,8 +1,8 @@
 /** The parts of the daemon: what a config asks of it, who goes first, how it waits, and how it judges itself. */
 import assert from "node:assert/strict";
-import { fork, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -14,14 +14,13 @@ import type { Config } from "../lib/config/shape.ts";
 import { changesBetween } from "../lib/daemon/config.ts";
 import { listenersOf, roundOf, scriptPath, scriptsFor } from "../lib/daemon/duties.ts";
 import { endInWords, endsRound, isGood } from "../lib/daemon/ends.ts";
-import { loadFacts } from "../lib/daemon/facts.ts";
+import { type DatabaseFacts, loadFacts, watchDatabase } from "../lib/daemon/database.ts";
 import { createRecords, type DaemonState, type Health, healthOf } from "../lib/daemon/health.ts";
 import { createHealthPage } from "../lib/daemon/health-page.ts";
-import { createLane } from "../lib/daemon/lane.ts";
-import { jitterMs, restartPauseMs } from "../lib/daemon/pauses.ts";
+import { createJobQueue } from "../lib/daemon/job-queue.ts";
+import { createRounds } from "../lib/daemon/rounds.ts";
 import { createSupervisor } from "../lib/daemon/supervisor.ts";
-import { followTimes } from "../lib/daemon/timetable.ts";
-import { readWish } from "../lib/daemon/wishes.ts";
+import { followTimes, jitterMs, restartPauseMs } from "../lib/daemon/timing.ts";
 import { openDatabase } from "../lib/db.ts";
 import { parseDiscordUserId, parseFanId, parseMxid } from "../lib/ids.ts";
 import { parentEnvironment } from "../lib/parent.ts";
@@ -371,13 +370,13 @@ describe("the health page", () => {
 
 // ---- Who runs when ----------------------------------------------------------------------------------------------
 
-describe("the lane of all syncs", () => {
+describe("the queue of all syncs", () => {
   function start() {
-    const lane = createLane();
+    const queue = createJobQueue();
     const begun: string[] = [];
     const ends: (() => void)[] = [];
     const take = (name: string, haste: "urgent" | "patient") =>
-      lane.take(() => {
+      queue.add(() => {
         begun.push(name);
         const { promise, resolve } = Promise.withResolvers<undefined>();
         ends.push(() => {
@@ -389,18 +388,18 @@ describe("the lane of all syncs", () => {
       ends.shift()?.();
       await settle();
     };
-    return { lane, begun, take, end };
+    return { queue, begun, take, end };
   }
 
   test("takes one at a time, and who is in haste before whoever can wait", async () => {
-    const { lane, begun, take, end } = start();
+    const { queue, begun, take, end } = start();
     void take("round 1", "patient");
     void take("round 2", "patient");
     void take("fan 1", "urgent").then(() => take("fan 2", "urgent"));
     assert.deepEqual(begun, ["round 1"]);
     for (let times = 0; times < 4; times += 1) await end();
     assert.deepEqual(begun, ["round 1", "fan 1", "fan 2", "round 2"]);
-    assert.ok(!lane.isTaken());
+    assert.ok(!queue.isBusy());
   });
 
   test("lets who can wait have a turn after ten others", async () => {
@@ -413,12 +412,94 @@ describe("the lane of all syncs", () => {
   });
 
   test("is free again after work that fails", async () => {
-    const lane = createLane();
+    const queue = createJobQueue();
     await assert.rejects(
-      lane.take(() => Promise.reject(new Error("no")), "urgent"),
+      queue.add(() => Promise.reject(new Error("no")), "urgent"),
       /no/,
     );
-    assert.equal(await lane.take(() => Promise.resolve(5), "patient"), 5);
+    assert.equal(await queue.add(() => Promise.resolve(5), "patient"), 5);
+  });
+});
+
+describe("rounds", () => {
+  /** Rounds of one script that ends when the test says so, under a fake clock. */
+  function start(t: TestContext) {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    t.after(() => {
+      mock.timers.reset();
+    });
+    const stop = new AbortController();
+    const ends: ((end: ScriptEnd) => void)[] = [];
+    let served = 0;
+    const rounds = createRounds({
+      scripts: () => ["sync-discord"],
+      run: () => new Promise((resolve) => ends.push(resolve)),
+      onBegin: () => () => (served += 1),
+      log: silent,
+      signal: stop.signal,
+    });
+    const end = async (code: number) => {
+      ends.at(-1)?.({ code });
+      await settle();
+    };
+    const pass = async (ms: number) => {
+      mock.timers.tick(ms);
+      await settle();
+    };
+    return { rounds, stop, end, pass, begun: () => ends.length, served: () => served };
+  }
+
+  test("that somebody waits for come out of their pause, and are one and not two", async (t) => {
+    const { rounds, end, pass, begun, served } = start(t);
+    rounds.begin(30_000);
+    await settle();
+    assert.equal(begun(), 0);
+    rounds.beginSoon();
+    await settle();
+    assert.equal(begun(), 1);
+    await end(0);
+    await pass(60 * minuteMs);
+    assert.deepEqual([begun(), served()], [1, 1]);
+    rounds.begin(0);
+    await settle();
+    rounds.beginSoon();
+    await end(0);
+    assert.equal(begun(), 3, "the one under way may have read before what is new");
+    await end(0);
+    await rounds.idle();
+  });
+
+  test("that somebody waits for are tried again ever later when they fail, until one goes well", async (t) => {
+    const { rounds, end, pass, begun, served } = start(t);
+    rounds.beginSoon();
+    await settle();
+    await end(5);
+    await pass(14_999);
+    assert.equal(begun(), 1);
+    await pass(1);
+    assert.equal(begun(), 2);
+    await end(4);
+    // Meanwhile one comes by the clock, and goes well.
+    rounds.begin(0);
+    await settle();
+    assert.equal(served(), 0);
+    await end(0);
+    await pass(60 * minuteMs);
+    assert.deepEqual([begun(), served()], [3, 1]);
+    await rounds.idle();
+  });
+
+  test("by the clock that fail wait for the clock, and what the operator has to mend waits, too", async (t) => {
+    const { rounds, end, pass, begun } = start(t);
+    rounds.begin(0);
+    await settle();
+    await end(5);
+    rounds.beginSoon();
+    await settle();
+    await end(2);
+    await pass(60 * minuteMs);
+    assert.equal(begun(), 2);
+    await rounds.idle();
   });
 });
 
@@ -585,7 +666,7 @@ describe("what the newest links ask for", () => {
   const proved = { source: "proved", platform: "discord", account, fan: ana } as const;
   const entered = { source: "operator", platform: "matrix", account: mxid, fan: bea } as const;
 
-  test("is a sync for those that the operator made since, and none for those of the link pages", async (t) => {
+  test("is a sync for those that were made since, by a fan or the operator", async (t) => {
     const database = openDatabase(temporaryFolder(t));
     const before = await database.read((sql) => loadFacts(sql, undefined));
     assert.deepEqual(before, { snapshotEndedAtMs: undefined, held: {}, wishes: [], linksVersion: 0 });
@@ -595,7 +676,10 @@ describe("what the newest links ask for", () => {
       removeLink(sql, { ...entered, fan: undefined }, "links remove", 3);
       return loadFacts(sql, before.linksVersion);
     });
-    assert.deepEqual(after.wishes, [{ fan: bea, platform: "matrix" }]);
+    assert.deepEqual(after.wishes, [
+      { fan: ana, platform: "discord" },
+      { fan: bea, platform: "matrix" },
+    ]);
     assert.deepEqual(await database.read((sql) => loadFacts(sql, after.linksVersion).wishes), []);
     assert.deepEqual(await database.read((sql) => loadFacts(sql, undefined).wishes), []);
   });
@@ -620,42 +704,90 @@ describe("what the newest links ask for", () => {
   });
 });
 
-describe("what a script tells the daemon", { timeout: 20_000 }, () => {
-  const wisher = join(import.meta.dirname, "children", "wisher.ts");
+describe("a database that changes under the daemon", () => {
+  const account = (index: number) => parseDiscordUserId(`30000000000000000${index}`) ?? assert.fail();
+  const link = (dataDir: string, index: number) =>
+    openDatabase(dataDir).write((sql) =>
+      addLink(
+        sql,
+        { source: "proved", platform: "discord", account: account(index), fan: fanAt(index) },
+        index,
+      ),
+    );
 
-  test("is a wish for a sync, and anything else is none", () => {
-    assert.deepEqual(readWish({ ask: "sync soon", platform: "matrix", fan: ana }), {
-      fan: ana,
-      platform: "matrix",
+  /** A watch under a fake clock; `look` lets it look once more. */
+  async function watch(t: TestContext, dataDir: string) {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    const stop = new AbortController();
+    const seen: (DatabaseFacts | undefined)[] = [];
+    const lines: string[] = [];
+    let older = 0;
+    const done = watchDatabase({
+      database: openDatabase(dataDir),
+      isBusy: () => false,
+      onFacts: (facts) => seen.push(facts),
+      onOlder: () => (older += 1),
+      ownsFolder: () => true,
+      log: pino({}, { write: (line: string) => void lines.push(line) }),
+      signal: stop.signal,
     });
-    for (const message of [
-      undefined,
-      "sync soon",
-      { ask: "sync soon", platform: "fanvue-lists", fan: ana },
-      { ask: "sync soon", platform: "matrix", fan: "--config" },
-      { platform: "matrix", fan: ana },
-    ])
-      assert.equal(readWish(message), undefined);
+    const look = async () => {
+      mock.timers.tick(2000);
+      await settle();
+      await settle();
+    };
+    t.after(async () => {
+      stop.abort();
+      await done;
+      mock.timers.reset();
+    });
+    await look();
+    return { look, lines, fans: () => seen.at(-1)?.wishes.map(({ fan }) => fan), older: () => older };
+  }
+
+  test("asks for a sync of who is new, and for a round alone where it has become older or was away", async (t) => {
+    const dataDir = temporaryFolder(t);
+    for (const index of [1, 2]) await link(dataDir, index);
+    const path = join(dataDir, "fanvue-sync.db");
+    const backup = readFileSync(path);
+    const { look, fans, older } = await watch(t, dataDir);
+    assert.deepEqual(fans(), []);
+    for (const index of [3, 4]) await link(dataDir, index);
+    await look();
+    assert.deepEqual(fans(), [fanAt(3), fanAt(4)]);
+    assert.equal(older(), 0);
+
+    writeFileSync(path, backup);
+    await look();
+    assert.deepEqual([fans(), older()], [[], 1]);
+    await link(dataDir, 5);
+    await look();
+    assert.deepEqual([fans(), older()], [[fanAt(5)], 1]);
+
+    rmSync(path);
+    await look();
+    assert.equal(older(), 1);
+    writeFileSync(path, backup);
+    await look();
+    assert.deepEqual([fans(), older()], [[], 2]);
   });
 
-  test("reaches it", async () => {
-    const heard: unknown[] = [];
-    const end = await runScript(wisher, [ana], {
-      log: silent,
-      signal: new AbortController().signal,
-      onMessage: (message) => heard.push(message),
-    });
-    assert.deepEqual(end, { code: 0 });
-    assert.deepEqual(heard.map(readWish), [{ fan: ana, platform: "matrix" }]);
-  });
-
-  test("is told to no other program that starts scripts with a channel", async () => {
-    const heard: unknown[] = [];
-    const child = fork(wisher, [ana], { silent: true, execArgv: [] });
-    child.on("message", (message) => heard.push(message));
-    assert.ok(child.stdout);
-    assert.equal(await text(child.stdout), "no parent\n");
-    assert.deepEqual(heard, []);
+  test("is told once where it cannot be read, and asks for what is new afterwards", async (t) => {
+    const dataDir = temporaryFolder(t);
+    await link(dataDir, 1);
+    const path = join(dataDir, "fanvue-sync.db");
+    const { look, fans, lines, older } = await watch(t, dataDir);
+    await link(dataDir, 2);
+    const good = readFileSync(path);
+    writeFileSync(path, "half a database");
+    await look();
+    writeFileSync(path, "half a database!");
+    await look();
+    assert.equal(fans(), undefined);
+    assert.equal(lines.length, 1);
+    writeFileSync(path, good);
+    await look();
+    assert.deepEqual([fans(), older()], [[fanAt(2)], 0]);
   });
 });
 

@@ -6,15 +6,13 @@ import { openDatabase } from "../db.ts";
 import { OperatorError } from "../errors.ts";
 import { type AcceptedConfig, changesBetween, readConfig } from "./config.ts";
 import { listenersOf, roundOf } from "./duties.ts";
-import type { DatabaseFacts } from "./facts.ts";
+import { type DatabaseFacts, watchDatabase } from "./database.ts";
 import { type DaemonState, healthOf } from "./health.ts";
 import { createHealthPage } from "./health-page.ts";
-import { jitterMs } from "./pauses.ts";
-import { followTimes } from "./timetable.ts";
-import { watchDatabase } from "./watch.ts";
-import { createWorkshop, type WorkshopOptions } from "./workshop.ts";
+import { createJobs, type JobsOptions } from "./jobs.ts";
+import { followTimes, jitterMs } from "./timing.ts";
 
-export interface DaemonOptions extends Omit<WorkshopOptions, "accepted"> {
+export interface DaemonOptions extends Omit<JobsOptions, "accepted"> {
   /** What the config takes its `${NAME}` values from. */
   readonly environment: Environment;
   /** Whether the data folder is still the one that was locked for this daemon. */
@@ -45,8 +43,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let facts: DatabaseFacts | "unreadable" | undefined;
   let stopTimes: (() => void) | undefined;
 
-  const workshop = createWorkshop({ ...options, signal, accepted: () => accepted });
-  const { rounds, syncSoon, listeners, records } = workshop;
+  const jobs = createJobs({ ...options, signal, accepted: () => accepted });
+  const { rounds, fanSyncs, listeners, records } = jobs;
   const page = createHealthPage(() => healthOf(state(), Date.now()), log);
 
   function state(): DaemonState {
@@ -111,19 +109,36 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   function learn(newest: DatabaseFacts | undefined): void {
     facts = newest ?? "unreadable";
     const wishes = newest?.wishes ?? [];
-    if (wishes.length > mostWishesAtOnce && accepted.config.schedule.sync !== undefined) rounds.beginSoon();
-    else for (const { fan, platform } of wishes) syncSoon.ask(fan, platform);
+    const waiting = fanSyncs.waiting();
+    if (wishes.length === 0) return;
+    if (waiting.count + wishes.length > mostWishesAtOnce && accepted.config.schedule.sync !== undefined) {
+      waiting.drop();
+      rounds.beginSoon();
+    } else for (const wish of wishes) fanSyncs.ask(wish);
+  }
+
+  function beginAnew(): void {
+    log.warn("The database is older than before, as after a restored backup: everything is looked at anew.");
+    if (accepted.config.schedule.sync !== undefined) rounds.beginSoon();
   }
 
   async function live(): Promise<void> {
     try {
       const database = openDatabase(dataDir);
-      await watchDatabase({ database, isBusy: workshop.isBusy, onFacts: learn, ownsFolder, log, signal });
+      await watchDatabase({
+        database,
+        isBusy: jobs.isBusy,
+        onFacts: learn,
+        onOlder: beginAnew,
+        ownsFolder,
+        log,
+        signal,
+      });
     } finally {
       over.abort();
       stopTimes?.();
       await reloading;
-      await workshop.idle();
+      await jobs.idle();
       await page.move(undefined);
     }
   }

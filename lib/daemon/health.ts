@@ -2,7 +2,7 @@
 import { mostMissed } from "../cron.ts";
 import type { TargetName } from "../ids.ts";
 import type { Listener, SyncScript } from "./duties.ts";
-import type { DatabaseFacts } from "./facts.ts";
+import type { DatabaseFacts } from "./database.ts";
 import type { ListenerStatus } from "./supervisor.ts";
 import type { ScriptEnd } from "../run-script.ts";
 import { isGood } from "./ends.ts";

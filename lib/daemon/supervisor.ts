@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import type { ScriptEnd } from "../run-script.ts";
 import type { Listener } from "./duties.ts";
 import { endInWords } from "./ends.ts";
-import { rest, restartPauseMs, steadyMs } from "./pauses.ts";
+import { rest, restartPauseMs, steadyMs } from "./timing.ts";
 
 export interface SupervisorOptions {
   /** Runs one to its end; it is asked to end when the signal is aborted. Never rejects. */

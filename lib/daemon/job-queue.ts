@@ -1,19 +1,20 @@
-/** The one lane on which all syncs go: never two at once. */
+/** The one queue of all syncs: never two at once. */
 
-export interface Lane {
+export interface JobQueue {
   /** Runs `work` once nothing else runs here. Who has urgent work goes before whoever can wait. */
-  take<T>(work: () => Promise<T>, haste: Haste): Promise<T>;
-  readonly isTaken: () => boolean;
+  add<T>(work: () => Promise<T>, haste: Haste): Promise<T>;
+  /** Whether something runs. */
+  readonly isBusy: () => boolean;
 }
 export type Haste = "urgent" | "patient";
 
 /** Then somebody patient has a turn, however urgent the others are: rounds must go on while hundreds link themselves. */
 const mostUrgentInARow = 10;
 
-export function createLane(): Lane {
+export function createJobQueue(): JobQueue {
   const urgent: (() => Promise<void>)[] = [];
   const patient: (() => Promise<void>)[] = [];
-  let isTaken = false;
+  let isBusy = false;
   let urgentInARow = 0;
 
   function next(): (() => Promise<void>) | undefined {
@@ -23,22 +24,22 @@ export function createLane(): Lane {
   }
 
   async function serve(): Promise<void> {
-    if (isTaken) return;
-    isTaken = true;
+    if (isBusy) return;
+    isBusy = true;
     for (let turn = next(); turn !== undefined; turn = next()) {
       await turn();
       // Who has just had a turn may have more that is urgent.
       await new Promise(setImmediate);
     }
-    isTaken = false;
+    isBusy = false;
   }
 
   return {
-    take: (work, haste) =>
+    add: (work, haste) =>
       new Promise((resolve, reject) => {
         (haste === "urgent" ? urgent : patient).push(() => work().then(resolve, reject));
         void serve();
       }),
-    isTaken: () => isTaken,
+    isBusy: () => isBusy,
   };
 }

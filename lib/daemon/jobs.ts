@@ -1,17 +1,16 @@
-/** All scripts that the daemon runs: rounds and syncs for single fans on one lane, and listeners beside them. */
-import { createSyncSoon, runWish, type SyncSoon } from "../link/sync-soon.ts";
+/** All scripts that the daemon runs: rounds and syncs for single fans in one queue, and listeners beside it. */
 import type { Log } from "../log.ts";
 import type { RunOptions, ScriptEnd } from "../run-script.ts";
 import type { AcceptedConfig } from "./config.ts";
 import { type Listener, roundOf, scriptPath, type SyncScript } from "./duties.ts";
 import { endInWords, isGood } from "./ends.ts";
-import { createLane } from "./lane.ts";
+import { createFanSyncs, type FanSyncs, runWish } from "./fan-syncs.ts";
 import { createRecords, type Records } from "./health.ts";
+import { createJobQueue } from "./job-queue.ts";
 import { createRounds, type Rounds } from "./rounds.ts";
 import { createSupervisor, type Supervisor } from "./supervisor.ts";
-import { readWish } from "./wishes.ts";
 
-export interface WorkshopOptions {
+export interface JobsOptions {
   readonly configPath: string;
   readonly dataDir: string;
   /** For all scripts, beside config and data folder. */
@@ -25,9 +24,9 @@ export interface WorkshopOptions {
   readonly signal: AbortSignal;
 }
 
-export interface Workshop {
+export interface Jobs {
   readonly rounds: Rounds;
-  readonly syncSoon: SyncSoon;
+  readonly fanSyncs: FanSyncs;
   readonly listeners: Supervisor;
   readonly records: Records;
   /** Whether a sync is at work. */
@@ -36,22 +35,22 @@ export interface Workshop {
   idle(): Promise<void>;
 }
 
-export function createWorkshop(options: WorkshopOptions): Workshop {
+export function createJobs(options: JobsOptions): Jobs {
   const { accepted, log, signal } = options;
-  const lane = createLane();
+  const queue = createJobQueue();
   const records = createRecords(Date.now);
 
   async function launch(
     script: SyncScript | Listener,
     args: readonly string[],
-    more: Pick<RunOptions, "signal" | "onMessage"> = { signal },
+    until: AbortSignal = signal,
   ): Promise<ScriptEnd> {
-    if (more.signal.aborted) return { trouble: "the daemon is being stopped" };
+    if (until.aborted) return { trouble: "the daemon is being stopped" };
     const files = ["--config", options.configPath, "--data", options.dataDir];
     const own = log.child({ script });
     own.debug("begins");
     const end = await options.run(scriptPath(script), [...files, ...options.scriptArgs, ...args], {
-      ...more,
+      signal: until,
       log: own,
       configText: accepted().text,
     });
@@ -69,37 +68,33 @@ export function createWorkshop(options: WorkshopOptions): Workshop {
     return end;
   }
 
-  const rounds = createRounds({
-    scripts: () => roundOf(accepted().config),
-    run: (script) => lane.take(() => runOfRound(script), "patient"),
+  const fanSyncs = createFanSyncs({
+    run: (wish) => queue.add(() => runWish(wish, accepted().config, launch), "urgent"),
     log,
     signal,
   });
-  const syncSoon = createSyncSoon({
-    run: (wish) => lane.take(() => runWish(wish, accepted().config, launch), "urgent"),
+  const rounds = createRounds({
+    scripts: () => roundOf(accepted().config),
+    run: (script) => queue.add(() => runOfRound(script), "patient"),
+    onBegin: () => fanSyncs.waiting().drop,
     log,
     signal,
   });
   const listeners = createSupervisor({
-    run: (listener, own) => launch(listener, [], { signal: own, onMessage: hear }),
+    run: (listener, own) => launch(listener, [], own),
     now: Date.now,
     log,
     signal,
   });
 
-  function hear(message: unknown): void {
-    const wish = readWish(message);
-    if (wish !== undefined) syncSoon.ask(wish.fan, wish.platform);
-  }
-
   return {
     rounds,
-    syncSoon,
+    fanSyncs,
     listeners,
     records,
-    isBusy: lane.isTaken,
+    isBusy: queue.isBusy,
     async idle() {
-      await Promise.all([rounds.idle(), syncSoon.idle(), listeners.idle()]);
+      await Promise.all([rounds.idle(), fanSyncs.idle(), listeners.idle()]);
     },
   };
 }

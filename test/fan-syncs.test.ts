@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 import pino from "pino";
 import { parseFanId, type Platform } from "../lib/ids.ts";
 import { loadConfig } from "../lib/config/load.ts";
-import { createOwnSyncs, createSyncSoon, type Wish } from "../lib/link/sync-soon.ts";
+import { createFanSyncs, createOwnSyncs, type Wish } from "../lib/daemon/fan-syncs.ts";
 import { runScript, type ScriptEnd } from "../lib/run-script.ts";
 import { temporaryFolder } from "./harness.ts";
 
@@ -25,7 +25,7 @@ function start() {
   const runs: { readonly wish: Wish; end(end: ScriptEnd): void; fail(): void }[] = [];
   const pauses: { readonly pauseMs: number; end(): void }[] = [];
   const lines: string[] = [];
-  const soon = createSyncSoon({
+  const soon = createFanSyncs({
     log: pino({ level: "info" }, { write: (line: string) => void lines.push(line) }),
     signal: stop.signal,
     run(wish) {
@@ -66,8 +66,8 @@ function start() {
 describe("syncs that are asked for", { timeout: 10_000 }, () => {
   test("run one at a time, in turn", async () => {
     const { soon, end, begun } = start();
-    soon.ask(ana, "discord");
-    soon.ask(bea, "matrix");
+    soon.ask({ fan: ana, platform: "discord" });
+    soon.ask({ fan: bea, platform: "matrix" });
     assert.deepEqual(begun(), [[ana, "discord"]]);
     await end(0);
     assert.deepEqual(begun(), [
@@ -76,16 +76,16 @@ describe("syncs that are asked for", { timeout: 10_000 }, () => {
     ]);
     await end(0);
     await soon.idle();
-    soon.ask(ana, "discord");
+    soon.ask({ fan: ana, platform: "discord" });
     assert.equal(begun().length, 3);
   });
 
   test("run once however often they are asked for before their turn; once more if it had begun", async () => {
     const { soon, end, begun } = start();
-    soon.ask(ana, "discord");
+    soon.ask({ fan: ana, platform: "discord" });
     for (let times = 0; times < 3; times += 1) {
-      soon.ask(ana, "discord");
-      soon.ask(ana, "matrix");
+      soon.ask({ fan: ana, platform: "discord" });
+      soon.ask({ fan: ana, platform: "matrix" });
     }
     await end(0);
     await end(0);
@@ -100,14 +100,14 @@ describe("syncs that are asked for", { timeout: 10_000 }, () => {
 
   test("wait ever longer while another run is busy, and let others go first; in the end they give up", async () => {
     const { soon, end, begun, pauses, lines, settle } = start();
-    soon.ask(ana, "discord");
-    soon.ask(bea, "matrix");
+    soon.ask({ fan: ana, platform: "discord" });
+    soon.ask({ fan: bea, platform: "matrix" });
     await end(75);
     await end(0);
     assert.deepEqual(begun().at(-1), [bea, "matrix"]);
     for (let again = 0; again < 5; again += 1) {
       // A pause is on: another wish for the same changes nothing.
-      soon.ask(ana, "discord");
+      soon.ask({ fan: ana, platform: "discord" });
       pauses[again]?.end();
       await settle();
       await end(75);
@@ -123,30 +123,63 @@ describe("syncs that are asked for", { timeout: 10_000 }, () => {
     assert.match(lines.join(""), /the regular sync will see to this fan/);
   });
 
-  test("that fail, or cannot be started, hold up nobody and are told", async () => {
-    const { soon, runs, end, settle, begun, lines } = start();
-    soon.ask(ana, "discord");
-    soon.ask(bea, "discord");
-    soon.ask(cleo, "discord");
+  test("that fail, or cannot be started, hold up nobody, are told, and are tried again", async () => {
+    const { soon, runs, end, settle, begun, pauses, lines } = start();
+    for (const fan of [ana, bea, cleo]) soon.ask({ fan, platform: "discord" });
     runs[0]?.fail();
     await settle();
     await end(5);
+    await end("killed");
+    assert.match(lines.join(""), /could not be started/);
+    assert.match(lines.join(""), /"code":5.*did not end in order; it is tried again in 15 s/);
+    assert.equal(pauses.length, 3);
+    for (const pause of pauses) pause.end();
+    await settle();
+    for (let times = 0; times < 3; times += 1) await end(0);
+    await soon.idle();
+    assert.deepEqual(
+      begun().map(([fan]) => fan),
+      [ana, bea, cleo, ana, bea, cleo],
+    );
+  });
+
+  test("are not tried again where the operator has to mend something first", async () => {
+    const { soon, end, pauses, lines } = start();
+    soon.ask({ fan: ana, platform: "discord" });
+    await end(2);
+    await soon.idle();
+    assert.equal(pauses.length, 0);
+    assert.match(lines.join(""), /"level":40.*"code":2.*did not end in order"/);
+  });
+
+  test("are dropped where something else sees to them, save what is asked for anew meanwhile", async () => {
+    const { soon, end, begun, pauses, settle } = start();
+    for (const fan of [ana, bea, cleo]) soon.ask({ fan, platform: "discord" });
+    await end(5);
+    const waiting = soon.waiting();
+    assert.equal(waiting.count, 2, "one has its turn, one waits, and one is to be tried again");
+    soon.ask({ fan: cleo, platform: "discord" });
+    waiting.drop();
+    for (const pause of pauses) pause.end();
+    await end(0);
+    await settle();
     await end(0);
     await soon.idle();
-    assert.equal(begun().length, 3);
-    assert.match(lines.join(""), /could not be started/);
-    assert.match(lines.join(""), /"code":5.*did not end in order/);
+    assert.deepEqual(
+      begun().map(([fan]) => fan),
+      [ana, bea, cleo],
+    );
   });
 
   test("end with the server: nothing begins any more, and no pause is waited for", async () => {
     const { soon, stop, end, begun } = start();
-    soon.ask(ana, "discord");
+    soon.ask({ fan: ana, platform: "discord" });
     await end(75);
-    soon.ask(bea, "discord");
-    soon.ask(cleo, "discord");
+    soon.ask({ fan: bea, platform: "discord" });
+    soon.ask({ fan: cleo, platform: "discord" });
     stop.abort();
     await end("killed");
-    soon.ask(ana, "matrix");
+    soon.ask({ fan: ana, platform: "matrix" });
     await soon.idle();
     assert.deepEqual(
       begun().map(([fan]) => fan),
@@ -244,7 +277,7 @@ describe("a script in a process of its own", { timeout: 60_000 }, () => {
         log: pino({ level: "info" }, { write: (line: string) => void lines.push(line) }),
         signal: new AbortController().signal,
       });
-      soon.ask(ana, platform);
+      soon.ask({ fan: ana, platform });
       await soon.idle();
       const said = lines.join("");
       assert.match(said, new RegExp(`The config has no ${platform} section`));
