@@ -9,7 +9,7 @@ import type { Config } from "./config/shape.ts";
 import { BadInputError, exitCodes, type ExitCode, OperatorError } from "./errors.ts";
 import { createLog, type Log, type Progress } from "./log.ts";
 import { nearest } from "./nearest.ts";
-import { readHandedConfig } from "./parent.ts";
+import { findParent, readHandedConfig } from "./parent.ts";
 import { listenForSignals } from "./signals.ts";
 
 export interface Option {
@@ -57,6 +57,8 @@ export interface Command<Table extends OptionTable> {
   readonly options: Table;
   /** Shown behind the name in the help where the script takes words beside options, such as "add FAN ACCOUNT". */
   readonly words?: readonly string[];
+  /** How it says what went wrong: default "sentence"; "log" for one whose output is a log, in which each line is a document. */
+  readonly tells?: "sentence" | "log";
   /** Returns the exit code. What it throws becomes a sentence (an OperatorError) or a stack (a bug). */
   run(context: Context<Table>): Promise<ExitCode>;
 }
@@ -67,7 +69,7 @@ export async function command<const Table extends OptionTable>(script: Command<T
   try {
     process.exitCode = await start(script, signals.signal);
   } catch (error) {
-    process.exitCode = tell(script.name, error);
+    process.exitCode = tell(script, error, signals.signal);
   } finally {
     const received = signals.stop();
     if (received !== undefined) process.exitCode = 128 + received;
@@ -224,14 +226,24 @@ function helpText<Table extends OptionTable>(script: Command<Table>, table: Opti
 
 // ---- Errors, progress -------------------------------------------------------------------------------------------
 
-/** Says what went wrong on stderr and gives the exit code. */
-function tell(script: string, error: unknown): ExitCode {
+/** Says what went wrong on stderr and gives the exit code. The daemon's log is that of all that it runs. */
+function tell<Table extends OptionTable>(
+  { name, tells = "sentence" }: Command<Table>,
+  error: unknown,
+  signal: AbortSignal,
+): ExitCode {
+  const isLogged = (tells === "log" && !process.stderr.isTTY) || findParent() !== undefined;
+  const log = isLogged ? createLog({ name, verbose: false }) : undefined;
   if (error instanceof OperatorError) {
-    process.stderr.write(`${script}: ${error.message}\n${error.remedy}\n`);
+    const sentences = `${error.message}\n${error.remedy}`;
+    if (log === undefined) process.stderr.write(`${name}: ${sentences}\n`);
+    else log[error === signal.reason ? "info" : "error"](sentences);
     return error.exitCode;
   }
+  const bug = "this is a bug in fanvue-sync, please report it";
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`${script}: this is a bug in fanvue-sync, please report it:\n${stack}\n`);
+  if (log === undefined) process.stderr.write(`${name}: ${bug}:\n${stack}\n`);
+  else log.error(`${bug}: ${stack}`);
   return exitCodes.bug;
 }
 

@@ -12,8 +12,10 @@ export type ScriptEnd =
   { readonly code: number } | { readonly signal: NodeJS.Signals } | { readonly trouble: string };
 
 export interface RunOptions {
-  /** Gets what the script prints and logs, line by line. */
+  /** Gets what the script logs, line by line. */
   readonly log: Log;
+  /** Gets what it prints, line by line. Default: that is logged, too. */
+  readonly onLine?: (line: string) => void;
   /** When aborted, the script is asked to end, and made to where it does not. */
   readonly signal: AbortSignal;
   /** How long it has for that. Default 30 s. */
@@ -59,6 +61,11 @@ function start([node, ...words]: readonly [string, ...string[]], { configText }:
 
 async function endOf(child: ChildProcess, options: RunOptions): Promise<ScriptEnd> {
   const { log, signal, graceMs = defaultGraceMs, configText } = options;
+  const onLine =
+    options.onLine ??
+    ((line: string) => {
+      log.info(line);
+    });
   const { promise: ended, resolve } = Promise.withResolvers<ScriptEnd>();
   // Before all else, and for good: an error that nobody listens to ends this process. Where files or processes have run
   // out there is neither a process nor a pipe, and this event is all that tells of it.
@@ -70,9 +77,7 @@ async function endOf(child: ChildProcess, options: RunOptions): Promise<ScriptEn
   });
   // One that ends before it has read that is told of by its end.
   child.stdin?.on("error", () => undefined).end(configText);
-  forwardLines(child.stdout, (line) => {
-    log.info(line);
-  });
+  forwardLines(child.stdout, onLine);
   forwardLines(child.stderr, (line) => {
     repeatLogLine(line, { log, isEnding: signal.aborted });
   });

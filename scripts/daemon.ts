@@ -28,6 +28,7 @@ await command({
   name: "daemon",
   summary: "Syncs by the clock, and keeps the link pages and the Discord listener up.",
   options: {},
+  tells: "log",
   run({ config: { path: configPath }, dataDir, options, log, signal, print }) {
     const busy = () =>
       new BusyError(
@@ -49,7 +50,8 @@ await command({
       });
       onHangUp(() => void daemon.reload());
       if (options.json) print(JSON.stringify({ pid: process.pid, ...dutiesJson(daemon.config) }));
-      log.info([`The daemon is up (process ${process.pid}).`, ...describeDuties(daemon.config)].join("\n"));
+      if (!signal.aborted)
+        log.info([`The daemon is up (process ${process.pid}).`, ...describeDuties(daemon.config)].join("\n"));
       await daemon.ended;
       return exitCodes.inOrder;
     });

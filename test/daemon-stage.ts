@@ -4,7 +4,8 @@ import { execFileSync } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { newVisitor, type Visitor } from "./attacks/visitor.ts";
-import { type RunningScript, startScript } from "./harness.ts";
+import { nodeOptions } from "../lib/run-script.ts";
+import { forShortRuns, type RunningScript, startScript } from "./harness.ts";
 import { startInstallation, type Installation } from "./installation.ts";
 import { freePort } from "./synapse/homeserver.ts";
 
@@ -85,7 +86,12 @@ export async function setDaemonStage(test: TestLike, options: DaemonStageOptions
     visitor: () =>
       newVisitor({ port: linkPort, host: `localhost:${linkPort}`, from: undefined, judge: () => undefined }),
     startDaemon(...args) {
-      const script = startScript("daemon", args, { cwd: home.folder });
+      const script = startScript("daemon", args, {
+        cwd: home.folder,
+        // As npm has it, so that what Node warns of shows.
+        env: { NODE_NO_WARNINGS: "" },
+        nodeOptions: [...forShortRuns, ...nodeOptions],
+      });
       const { pid = 0 } = script.process;
       test.after(() => void script.process.kill("SIGKILL"));
       let said = "";

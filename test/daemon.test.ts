@@ -13,7 +13,7 @@ import { loadConfig } from "../lib/config/load.ts";
 import type { Config } from "../lib/config/shape.ts";
 import { changesBetween } from "../lib/daemon/config.ts";
 import { listenersOf, roundOf, scriptPath, scriptsFor } from "../lib/daemon/duties.ts";
-import { endInWords, endsRound, isGood } from "../lib/daemon/ends.ts";
+import { endInWords, endsRound, isGood, isUneventful } from "../lib/daemon/ends.ts";
 import { type DatabaseFacts, loadFacts, watchDatabase } from "../lib/daemon/database.ts";
 import { createRecords, type DaemonState, type Health, healthOf } from "../lib/daemon/health.ts";
 import { createHealthPage } from "../lib/daemon/health-page.ts";
@@ -146,6 +146,28 @@ test("the end of a script is good in order and with removals held, and ends a ro
   );
   assert.equal(endInWords({ code: 143 }), "ended with exit code 143");
   assert.equal(endInWords({ signal: "SIGKILL" }), "was ended by SIGKILL");
+});
+
+test("a report is told only to those who look closer where it has nothing to tell", () => {
+  const report = (closing: string, more: readonly string[] = []) => [
+    "sync-discord · Fanvue as of 28 Nov 2026 14:48 UTC · 11 subscribers",
+    "",
+    "subscription (200000000000000101)  3 in  no change",
+    ...more,
+    "",
+    closing,
+  ];
+  const quiet = report("Nothing to do · requests: 2 to fanvue · 0 s");
+  assert.ok(isUneventful({ code: 0 }, quiet));
+  assert.ok(isUneventful({ code: 0 }, report("2 held · requests: 2 to fanvue · 0 s")));
+  assert.ok(isUneventful({ code: 0 }, ["The ledger of earnings has 90 rows, 0 of them new (3 requests)."]));
+  assert.ok(!isUneventful({ code: 0 }, ["The ledger of earnings has 90 rows, 10 of them new (3 requests)."]));
+  assert.ok(!isUneventful({ code: 0 }, report("1 let in, 2 held · requests: 2 to fanvue · 0 s")));
+  assert.ok(
+    !isUneventful({ code: 0 }, report("Nothing to do · 0 s", ["  ! The bot stands below the role."])),
+  );
+  for (const code of [3, 4, 143]) assert.ok(!isUneventful({ code }, quiet));
+  assert.ok(!isUneventful({ signal: "SIGKILL" }, []));
 });
 
 test("the pause before a round is a tenth of the interval at most, and never more than half a minute", () => {

@@ -14,7 +14,7 @@ export const compileCache = join(projectDir, "node_modules", ".cache", "node");
  * Has Node compile the WebAssembly of SQLite once and in a hurry. To do it again and well, as it otherwise does beside the
  * script, pays for hours of work: a script that ends after a second uses a third less of the processor without.
  */
-const forShortRuns = ["--liftoff-only"];
+export const forShortRuns = ["--liftoff-only"];
 
 export interface ScriptResult {
   readonly code: number | null;

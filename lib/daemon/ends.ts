@@ -9,6 +9,17 @@ export const isGood = (end: ScriptEnd): boolean => "code" in end && goodCodes.in
 /** All scripts of a round need the config, the address books and the database that this one could not use. */
 export const endsRound = (end: ScriptEnd): boolean => "code" in end && end.code === exitCodes.badInput;
 
+/** What reports say in the end, and before a trouble. */
+const nothingDone = /^(Nothing to do|\d+ held) · |: there is nothing to do\.$|, 0 of them new \(/;
+const trouble = /^ *! /;
+
+/** Whether a script ended in order and its report tells of nothing that was done, newly held, or is wrong. */
+export const isUneventful = (end: ScriptEnd, report: readonly string[]): boolean =>
+  "code" in end &&
+  end.code === exitCodes.inOrder &&
+  report.some((line) => nothingDone.test(line)) &&
+  !report.some((line) => trouble.test(line));
+
 const meanings: Readonly<Record<ExitCode, string>> = {
   [exitCodes.inOrder]: "in order",
   [exitCodes.bug]: "a bug",

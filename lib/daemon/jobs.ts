@@ -3,7 +3,7 @@ import type { Log } from "../log.ts";
 import type { RunOptions, ScriptEnd } from "../run-script.ts";
 import type { AcceptedConfig } from "./config.ts";
 import { type Listener, roundOf, scriptPath, type SyncScript } from "./duties.ts";
-import { endInWords, isGood } from "./ends.ts";
+import { endInWords, isGood, isUneventful } from "./ends.ts";
 import { createFanSyncs, type FanSyncs, runWish } from "./fan-syncs.ts";
 import { createRecords, type Records } from "./health.ts";
 import { createJobQueue } from "./job-queue.ts";
@@ -43,24 +43,35 @@ export function createJobs(options: JobsOptions): Jobs {
   async function launch(
     script: SyncScript | Listener,
     args: readonly string[],
-    until: AbortSignal = signal,
+    more: Partial<RunOptions> = {},
   ): Promise<ScriptEnd> {
-    if (until.aborted) return { trouble: "the daemon is being stopped" };
+    if ((more.signal ?? signal).aborted) return { trouble: "the daemon is being stopped" };
     const files = ["--config", options.configPath, "--data", options.dataDir];
     const own = log.child({ script });
     own.debug("begins");
     const end = await options.run(scriptPath(script), [...files, ...options.scriptArgs, ...args], {
-      signal: until,
+      signal,
       log: own,
       configText: accepted().text,
+      ...more,
     });
     own.debug(end, "ended");
     return end;
   }
 
+  /** Its report is told whole where something happened; most rounds find nothing to do. */
+  async function sync(script: SyncScript, args: readonly string[]): Promise<ScriptEnd> {
+    const report: string[] = [];
+    const end = await launch(script, args, { onLine: (line) => report.push(line) });
+    const own = log.child({ script });
+    const level = isUneventful(end, report) ? "debug" : "info";
+    for (const line of report) own[level](line);
+    return end;
+  }
+
   async function runOfRound(script: SyncScript): Promise<ScriptEnd> {
     records.began(script);
-    const end = await launch(script, []);
+    const end = await sync(script, []);
     records.ended(script, end);
     const sentence = `${script} ${endInWords(end)}.`;
     if (isGood(end) || signal.aborted) log.info(sentence);
@@ -69,7 +80,7 @@ export function createJobs(options: JobsOptions): Jobs {
   }
 
   const fanSyncs = createFanSyncs({
-    run: (wish) => queue.add(() => runWish(wish, accepted().config, launch), "urgent"),
+    run: (wish) => queue.add(() => runWish(wish, accepted().config, sync), "urgent"),
     log,
     signal,
   });
@@ -81,7 +92,7 @@ export function createJobs(options: JobsOptions): Jobs {
     signal,
   });
   const listeners = createSupervisor({
-    run: (listener, own) => launch(listener, [], own),
+    run: (listener, own) => launch(listener, [], { signal: own }),
     now: Date.now,
     log,
     signal,

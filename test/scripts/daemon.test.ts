@@ -36,7 +36,9 @@ const link = ({ dataDir }: Installation, { fan, discord }: Person) =>
 /** Elsewhere no file says which signals a process listens to. */
 const isLinux = process.platform === "linux";
 
-const logLine = /^\{"level":\d+,.*\}$/;
+/** Without a terminal each line is a document. */
+const plainLines = (stderr: string) =>
+  stderr.split("\n").filter((line) => line !== "" && !/^\{"level":\d+,.*\}$/.test(line));
 
 describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
   it("syncs at its start, then whoever is newly linked, keeps the pages up, and ends in order", async (t) => {
@@ -110,10 +112,7 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
     const { code, stdout, stderr } = await daemon.stop();
     assert.equal(code, 143, stderr);
     assert.deepEqual(children.filter(isAlive), []);
-    assert.deepEqual(
-      stderr.split("\n").filter((line) => line !== "" && !logLine.test(line)),
-      [],
-    );
+    assert.deepEqual(plainLines(stderr), []);
     assert.deepEqual(JSON.parse(stdout), {
       pid: daemon.pid,
       schedule: once,
@@ -164,11 +163,15 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
 
     const elsewhere = join(stage.folder, "elsewhere");
     const refused = await stage.run("daemon", "--data", elsewhere);
+    assert.deepEqual(plainLines(refused.stderr), []);
     assertToldOnStderr(refused, 75, new RegExp(`port ${stage.healthPort}: another program listens there`));
 
     await until("it is not well", async () => (await daemon.health())?.status === 503, daemon);
     faults.length = 0;
     await until("it is well again", async () => (await daemon.health())?.status === 200, daemon);
+
+    assert.match(daemon.log(), /sync-matrix ended with exit code 0/);
+    assert.doesNotMatch(daemon.log(), /Nothing to do/, "a quiet round is one line");
 
     const hanging = { path: /subscribers/, fault: hangs(), struck: 0 };
     faults.push(hanging);
