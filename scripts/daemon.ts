@@ -9,7 +9,8 @@
  *   kill -HUP PID                                   read the config again; a faulty one changes nothing
  *
  * The config counts as it was accepted last, whatever stands in the file meanwhile. With schedule.health_port it says at
- * http://127.0.0.1:PORT/healthz how it is: 200, or 503 when a script had no good run for more than three intervals.
+ * http://127.0.0.1:PORT/healthz how it is: 200, or 503 with the reasons, such as a script that had no good run since three
+ * times of the schedule have come.
  *
  * Exit: 1 a bug; 2 bad options or config; 75 it cannot be now, and may be tried again: another daemon has this data folder,
  * the health port is taken, the disk is full or read-only, or the data folder was replaced; 130 or 143 when it was stopped.

@@ -61,7 +61,7 @@ export function toPlain(
       if (value === undefined) {
         findings.fault(
           path,
-          `the environment has no ${name}. Set it, or write the value in place of ${written}.`,
+          `the environment has no ${name}. Set it and start this again, or write the value in place of ${written}.`,
         );
         return written;
       }

@@ -148,6 +148,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let reloading = Promise.resolve();
   listeners.keep(listenersOf(config));
   followSchedule();
+  // At once, also after a crash: fans may have waited. That many daemons start in the same second is rare.
   if (config.schedule.sync !== undefined) rounds.begin(0);
   return {
     config,
