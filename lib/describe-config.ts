@@ -8,7 +8,7 @@ import type {
   NotifyConfig,
   UpsellConfig,
 } from "./config/shape.ts";
-import { describeDuties, dutiesJson } from "./daemon/describe.ts";
+import { describeDuties, dutiesJson } from "./daemon/duties.ts";
 import { inviteUrl } from "./discord/invite-url.ts";
 import { listInWords, type OnExpiry, type Place } from "./model.ts";
 import { describeRule } from "./rules.ts";

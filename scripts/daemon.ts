@@ -20,7 +20,7 @@ import { onHangUp } from "../lib/hang-up.ts";
 // After it: to load all of this takes a second, in which a signal would end the process.
 const { command } = await import("../lib/cli.ts");
 const { startDaemon } = await import("../lib/daemon/daemon.ts");
-const { describeDuties, dutiesJson } = await import("../lib/daemon/describe.ts");
+const { describeDuties, dutiesJson } = await import("../lib/daemon/duties.ts");
 const { BusyError, exitCodes } = await import("../lib/errors.ts");
 const { lockPath, watchLockFile, withLock } = await import("../lib/lock.ts");
 const { runScript } = await import("../lib/run-script.ts");

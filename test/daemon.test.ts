@@ -13,7 +13,7 @@ import { loadConfig } from "../lib/config/load.ts";
 import type { Config } from "../lib/config/shape.ts";
 import { changesBetween } from "../lib/daemon/config.ts";
 import { listenersOf, roundOf, scriptPath, scriptsFor } from "../lib/daemon/duties.ts";
-import { endInWords, endsRound, isGood, isUneventful } from "../lib/daemon/ends.ts";
+import { endInWords, endsRound, isGood, isUneventful } from "../lib/daemon/script-end.ts";
 import { type DatabaseFacts, loadFacts, watchDatabase } from "../lib/daemon/database.ts";
 import { createRecords, type DaemonState, type Health, healthOf } from "../lib/daemon/health.ts";
 import { createHealthPage } from "../lib/daemon/health-page.ts";

@@ -1,8 +1,9 @@
-/** What a config asks of the daemon: which scripts it runs in which order, and which it keeps up. */
+/** What a config asks of the daemon: which scripts it runs in which order, and which it keeps up; also in words. */
 import { fileURLToPath } from "node:url";
 import type { Config } from "../config/shape.ts";
 import type { Platform } from "../ids.ts";
 import { needsLedger, needsOf } from "../snapshot/needs.ts";
+import { healthUrl } from "./health-page.ts";
 
 /** A script that does its work and ends. */
 export type SyncScript = "fetch-earnings" | "sync-discord" | "sync-matrix" | "sync-lists";
@@ -43,3 +44,41 @@ export function scriptsFor(
   const decides = platform === "discord" && listSync.some(({ primary }) => primary === "discord");
   return [`sync-${platform}`, ...(decides ? (["sync-lists"] as const) : [])];
 }
+
+// ---- In words, and as a document --------------------------------------------------------------------------------
+
+type Duties = Pick<Config, "discord" | "matrix" | "listSync" | "link" | "schedule">;
+
+const joined = (words: readonly string[]): string =>
+  words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1) ?? ""}`;
+
+/** One line each: when it syncs, what it keeps up, where it says how it is. */
+export function describeDuties(config: Duties): readonly string[] {
+  const { sync, healthPort } = config.schedule;
+  const scripts = roundOf(config);
+  const listeners = listenersOf(config);
+  return [
+    scripts.length === 0 ? "There is nothing to sync" : `Runs ${joined(scripts)} ${timesText(sync)}`,
+    ...(listeners.length === 0 ? [] : [`Keeps ${joined(listeners)} up`]),
+    healthPort === undefined
+      ? "No health page: there is no schedule.health_port"
+      : `Health page: ${healthUrl(healthPort)}`,
+  ];
+}
+
+const timesText = (sync: string | undefined): string =>
+  sync === undefined ? "only when somebody links an account (schedule.sync is off)" : `at ${sync}`;
+
+export interface DutiesDocument {
+  readonly schedule: string | null;
+  readonly scripts: readonly SyncScript[];
+  readonly listeners: readonly Listener[];
+  readonly health: string | null;
+}
+
+export const dutiesJson = (config: Duties): DutiesDocument => ({
+  schedule: config.schedule.sync ?? null,
+  scripts: roundOf(config),
+  listeners: listenersOf(config),
+  health: config.schedule.healthPort === undefined ? null : healthUrl(config.schedule.healthPort),
+});

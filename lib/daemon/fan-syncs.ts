@@ -9,7 +9,7 @@ import type { FanId, Platform } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { runScript, type ScriptEnd } from "../run-script.ts";
 import { scriptPath, scriptsFor, type SyncScript } from "./duties.ts";
-import { endsRound, isGood } from "./ends.ts";
+import { endsRound, isGood } from "./script-end.ts";
 import { retryPauseMs } from "./timing.ts";
 
 export interface Wish {

@@ -5,7 +5,7 @@ import type { Listener, SyncScript } from "./duties.ts";
 import type { DatabaseFacts } from "./database.ts";
 import type { ListenerStatus } from "./supervisor.ts";
 import type { ScriptEnd } from "../run-script.ts";
-import { isGood } from "./ends.ts";
+import { isGood } from "./script-end.ts";
 
 // ---- What is kept of each script --------------------------------------------------------------------------------
 

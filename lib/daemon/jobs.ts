@@ -3,7 +3,7 @@ import type { Log } from "../log.ts";
 import type { RunOptions, ScriptEnd } from "../run-script.ts";
 import type { AcceptedConfig } from "./config.ts";
 import { type Listener, roundOf, scriptPath, type SyncScript } from "./duties.ts";
-import { endInWords, isGood, isUneventful } from "./ends.ts";
+import { endInWords, isGood, isUneventful } from "./script-end.ts";
 import { createFanSyncs, type FanSyncs, runWish } from "./fan-syncs.ts";
 import { createRecords, type Records } from "./health.ts";
 import { createJobQueue } from "./job-queue.ts";

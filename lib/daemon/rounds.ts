@@ -2,7 +2,7 @@
 import type { Log } from "../log.ts";
 import type { ScriptEnd } from "../run-script.ts";
 import type { SyncScript } from "./duties.ts";
-import { endsRound, isGood } from "./ends.ts";
+import { endsRound, isGood } from "./script-end.ts";
 import { rest, retryPauseMs } from "./timing.ts";
 
 export interface RoundsOptions {

@@ -3,7 +3,7 @@ import { exitCodes } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { ScriptEnd } from "../run-script.ts";
 import type { Listener } from "./duties.ts";
-import { endInWords } from "./ends.ts";
+import { endInWords } from "./script-end.ts";
 import { rest, restartPauseMs, steadyMs } from "./timing.ts";
 
 export interface SupervisorOptions {
