@@ -11,6 +11,7 @@ import { freePort } from "./synapse/homeserver.ts";
 
 const healthShape = z.object({
   healthy: z.boolean(),
+  troubles: z.array(z.string()),
   nextRound: z.string().nullable(),
   roundsLeftOut: z.int(),
   scripts: z.record(

@@ -1,10 +1,10 @@
 /** Locks between processes, tried with real processes. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { BadInputError, BusyError } from "../lib/errors.ts";
-import { lockPath, withLock } from "../lib/lock.ts";
+import { lockPath, watchLockFile, withLock } from "../lib/lock.ts";
 import { killChild, nextLine, startChild } from "./children/start.ts";
 import { temporaryFolder } from "./harness.ts";
 
@@ -123,4 +123,21 @@ test("a folder in the place of the lock file is named", async (t) => {
     withLock(path, impatient, () => Promise.resolve()),
     (error) => error instanceof BadInputError && error.message.includes(path),
   );
+});
+
+test("whoever holds a lock can tell when another folder stands in the place of theirs", async (t) => {
+  const folder = join(temporaryFolder(t), "data");
+  const path = lockPath(folder, "daemon");
+  await withLock(path, impatient, async () => {
+    const isThere = watchLockFile(path);
+    assert.ok(isThere());
+    renameSync(folder, `${folder}-before`);
+    assert.ok(!isThere(), "taken away");
+    cpSync(`${folder}-before`, folder, { recursive: true });
+    assert.ok(!isThere(), "another one");
+    assert.equal(await withLock(path, impatient, () => "taken"), "taken", "it keeps nobody away");
+    rmSync(folder, { recursive: true });
+    renameSync(`${folder}-before`, folder);
+    assert.ok(isThere(), "back");
+  });
 });

@@ -1,6 +1,8 @@
 /** The script daemon as a person or a service manager runs it: rounds, links, health, signals, and nothing left behind. */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { cpSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -16,7 +18,7 @@ import { drops, hangs } from "../sandbox/faults.ts";
 import { skipWithoutTerminal, startOnTerminal } from "../terminal.ts";
 
 /** In January: not while a test runs. */
-const once = "0 4 1 1 *";
+const yearly = "0 4 1 1 *";
 
 /** What `links add` does, without a process of its own. */
 const link = ({ dataDir }: Installation, { fan, discord }: Person) =>
@@ -42,7 +44,7 @@ const plainLines = (stderr: string) =>
 
 describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
   it("syncs at its start, then whoever is newly linked, keeps the pages up, and ends in order", async (t) => {
-    const stage = await setDaemonStage(t, { sync: once, platforms: ["discord"], pages: true });
+    const stage = await setDaemonStage(t, { sync: yearly, platforms: ["discord"], pages: true });
     const ana = stage.addPerson("ana");
     const [bo, cleo, dan] = ["bo", "cleo", "dan"].map((name) => stage.addPerson(name, { linked: false }));
     assert.ok(bo && cleo && dan);
@@ -115,7 +117,7 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
     assert.deepEqual(plainLines(stderr), []);
     assert.deepEqual(JSON.parse(stdout), {
       pid: daemon.pid,
-      schedule: once,
+      schedule: yearly,
       scripts: ["sync-discord"],
       listeners: ["link-server", "upsell-listener"],
       health: `http://127.0.0.1:${stage.healthPort}/healthz`,
@@ -126,7 +128,7 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
     "is not ended by a wish to read its config again that comes while it starts",
     { skip: !isLinux },
     async (t) => {
-      const stage = await setDaemonStage(t, { sync: once, platforms: ["matrix"] });
+      const stage = await setDaemonStage(t, { sync: yearly, platforms: ["matrix"] });
       const daemon = stage.startDaemon();
       const { pid } = daemon;
       // https://man7.org/linux/man-pages/man5/proc_pid_status.5.html: the lowest bit is that of SIGHUP.
@@ -139,8 +141,28 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
     },
   );
 
+  it("ends where a backup is put in the place of its data, and is not well while the pages cannot be up", async (t) => {
+    const stage = await setDaemonStage(t, { sync: "off", platforms: ["matrix"], pages: true });
+    const squatter = createServer().listen(stage.linkPort, "127.0.0.1");
+    t.after(() => squatter.close());
+    await once(squatter, "listening");
+    const daemon = stage.startDaemon();
+    await until("it is not well", async () => (await daemon.health())?.status === 503, daemon);
+    assert.deepEqual((await daemon.health())?.troubles, ["link-server failed 3 times in a row."]);
+    assert.match(
+      daemon.log(),
+      /The link pages cannot be served at 127\.0\.0\.1, port \d+: another program listens there/,
+    );
+
+    cpSync(stage.dataDir, `${stage.dataDir}-backup`, { recursive: true });
+    renameSync(stage.dataDir, `${stage.dataDir}-before`);
+    renameSync(`${stage.dataDir}-backup`, stage.dataDir);
+    assertToldOnStderr(await daemon.result, 75, /The data folder data was replaced .* Start it again\./s);
+    assert.deepEqual(processesIn(stage), []);
+  });
+
   it("takes everything with it when it is killed", async (t) => {
-    const stage = await setDaemonStage(t, { sync: once, platforms: ["matrix"], pages: true });
+    const stage = await setDaemonStage(t, { sync: yearly, platforms: ["matrix"], pages: true });
     const hanging = { path: /subscribers/, fault: hangs(), struck: 0 };
     stage.town.fanvue.api.faults.push(hanging);
     const daemon = stage.startDaemon();
@@ -191,7 +213,7 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
   describe("on a terminal", { skip: skipWithoutTerminal }, () => {
     /** A daemon that somebody started by npm, with a sync that hangs. */
     async function startByNpm(t: TestContext, after = "", before = "") {
-      const stage = await setDaemonStage(t, { sync: once, platforms: ["matrix"] });
+      const stage = await setDaemonStage(t, { sync: yearly, platforms: ["matrix"] });
       const hanging = { path: /subscribers/, fault: hangs(), struck: 0 };
       stage.town.fanvue.api.faults.push(hanging);
       const saidPath = join(stage.folder, "said.log");
