@@ -1,5 +1,6 @@
 /** Locks between processes, tried with real processes. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -140,4 +141,21 @@ test("whoever holds a lock can tell when another folder stands in the place of t
     renameSync(`${folder}-before`, folder);
     assert.ok(isThere(), "back");
   });
+});
+
+test("a disk on which no byte can be written is no mistake of the operator's, and may be tried again", async (t) => {
+  const path = lockPath(temporaryFolder(t), "daemon");
+  await withLock(path, impatient, () => Promise.resolve());
+  const { status, stdout } = spawnSync(
+    "sh",
+    [
+      "-c",
+      'ulimit -f 0; exec "$0" "$@"',
+      process.execPath,
+      join(import.meta.dirname, "children", "lock-holder.ts"),
+      path,
+    ],
+    { encoding: "utf8" },
+  );
+  assert.deepEqual([stdout, status], [`75 Cannot lock ${path}: disk I/O error.\n`, 0]);
 });

@@ -33,11 +33,23 @@ const isErrno = (error: unknown): error is NodeJS.ErrnoException => error instan
 /** The system's code of an error, such as "ENOENT"; undefined where it is none of the system's. */
 export const errorCode = (error: unknown): string | undefined => (isErrno(error) ? error.code : undefined);
 
+/** What SQLite says of a disk, as the system says it: https://sqlite.org/rescode.html */
+const sqliteCodes: ReadonlyMap<number, string> = new Map([
+  [10, "EIO"],
+  [13, "ENOSPC"],
+]);
+
+/** The lower byte of SQLite's own code tells the kind of trouble. */
+const diskCode = (error: unknown): string =>
+  error instanceof Error && "errcode" in error && typeof error.errcode === "number"
+    ? (sqliteCodes.get(error.errcode & 0xff) ?? "")
+    : (errorCode(error) ?? "");
+
 /** A disk's refusal as a sentence with a remedy. `doing` completes "Cannot …", such as "write data/fanvue-sync.db". */
 export function diskTrouble(doing: string, error: unknown): OperatorError {
   if (error instanceof OperatorError) return error;
   const { fact, remedy } = explain(error);
-  const Trouble = passing.has(errorCode(error) ?? "") ? NotNowError : BadInputError;
+  const Trouble = passing.has(diskCode(error)) ? NotNowError : BadInputError;
   return new Trouble(`Cannot ${doing}: ${fact}.`, remedy, error);
 }
 
@@ -45,7 +57,7 @@ export function diskTrouble(doing: string, error: unknown): OperatorError {
 const passing: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE"]);
 
 function explain(error: unknown): { fact: string; remedy: string } {
-  switch (errorCode(error) ?? "") {
+  switch (diskCode(error)) {
     case "ENOSPC":
     case "EDQUOT":
       return { fact: "the disk is full", remedy: "Free some space and run it again; nothing was changed." };
