@@ -93,7 +93,7 @@ export function createJobs(options: JobsOptions): Jobs {
   });
   const listeners = createSupervisor({
     run: (listener, own) => launch(listener, [], { signal: own }),
-    now: Date.now,
+    now: () => performance.now(),
     log,
     signal,
   });
