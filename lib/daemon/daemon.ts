@@ -74,9 +74,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     try {
       await accept(readConfig(configPath, environment));
     } catch (error) {
-      const asBefore = "The new config is not taken over; all goes on as before.";
-      if (error instanceof OperatorError) log.error(`${asBefore} ${error.message}\n${error.remedy}`);
-      else log.error({ err: error }, `${asBefore} This is a bug in fanvue-sync, please report it.`);
+      if (!(error instanceof OperatorError)) throw error;
+      log.error(`The new config is not taken over; all goes on as before. ${error.message}\n${error.remedy}`);
       return;
     }
     const { config } = accepted;
@@ -153,7 +152,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return {
     config,
     reload() {
-      reloading = reloading.then(reload);
+      reloading = reloading.then(reload).catch((error: unknown) => {
+        log.error(
+          { err: error },
+          "Reading the config again failed: this is a bug in fanvue-sync, please report it.",
+        );
+      });
       return reloading;
     },
     ended: live(),

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Database, Sql } from "../db.ts";
-import { diskTrouble, errorCode } from "../db/disk.ts";
+import { errorCode } from "../db/disk.ts";
 import { exitCodes, OperatorError } from "../errors.ts";
 import type { TargetName } from "../ids.ts";
 import type { Log } from "../log.ts";
@@ -79,23 +79,32 @@ export async function watchDatabase(options: WatchOptions): Promise<void> {
   let isLost = false;
   let told: string | undefined;
 
-  async function look(): Promise<void> {
+  /** Undefined where it cannot be read, which is told once and not at each change. */
+  async function read(): Promise<DatabaseFacts | undefined> {
     try {
       const facts = await database.read((sql) => loadFacts(sql, linksVersion));
       told = undefined;
-      const isOlder = isLost || facts.linksVersion < (linksVersion ?? 0);
-      isLost = isOlder && !database.exists();
-      linksVersion = isLost ? undefined : facts.linksVersion;
-      options.onFacts(isOlder ? { ...facts, wishes: [] } : facts);
-      if (isOlder && !isLost) options.onOlder();
+      return facts;
     } catch (error) {
-      const { message, remedy } = diskTrouble(`read ${database.path}`, error);
-      const sentence = `${message} ${remedy}`;
-      // Once, not at each change.
+      if (!(error instanceof OperatorError)) throw error;
+      const sentence = `${error.message} ${error.remedy}`;
       if (sentence !== told) log.error(sentence);
       told = sentence;
-      options.onFacts(undefined);
+      return undefined;
     }
+  }
+
+  async function look(): Promise<void> {
+    const facts = await read();
+    if (facts === undefined) {
+      options.onFacts(undefined);
+      return;
+    }
+    const isOlder = isLost || facts.linksVersion < (linksVersion ?? 0);
+    isLost = isOlder && !database.exists();
+    linksVersion = isLost ? undefined : facts.linksVersion;
+    options.onFacts(isOlder ? { ...facts, wishes: [] } : facts);
+    if (isOlder && !isLost) options.onOlder();
   }
 
   while (!signal.aborted) {
