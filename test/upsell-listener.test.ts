@@ -305,37 +305,41 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
     );
   });
 
-  it("never sends again what may have arrived, and gives up on what Discord refuses", async (t) => {
+  it("never sends again what may have arrived, and waits before the next one", async (t) => {
     const stage = await setStage(t);
     const { world } = stage.discord;
     const first = await stage.start();
     const messages = { method: "POST", path: /\/channels\/\d+\/messages$/ };
-    const refusal = { status: 400, body: { code: 50035, message: "Invalid Form Body" } };
     stage.discord.faults.push(
       { ...messages, fault: { kind: "cut" }, times: 1 },
-      { ...messages, fault: { kind: "answer", reply: refusal }, times: 1 },
       { ...messages, fault: answers(502), times: 1 },
     );
+    const isTold = (words: string, times: number) =>
+      until(`it is told ${String(times)} times: ${words}`, () => {
+        return stage.logged.filter((line) => line.startsWith(words)).length === times;
+      });
     startBoosting(world, ana);
-    await until("it is told", () => stage.logged.some((line) => line.includes("is open")));
-    assert.equal(await stage.state(0), "sending");
+    await isTold("Whether an offer arrived is open", 1);
     startBoosting(world, bo);
-    await becomes(stage, 1, "failed");
+    await becomes(stage, 1, "waiting");
+    await isTold("The offers wait for 1 min: Discord did not answer", 1);
+    stage.now = () => Date.now() + 61_000;
     startBoosting(world, cleo);
-    const isOpen = () => stage.logged.filter((line) => line.startsWith("Whether an offer arrived is open"));
-    await until("it is told of both", () => isOpen().length === 2);
+    await isTold("Whether an offer arrived is open", 2);
+    await isTold("The offers wait for 10 min: Discord did not answer", 1);
+    assert.deepEqual([await stage.state(1), await stage.state(2)], ["sending", "waiting"]);
     await first.stop();
     await stage.start();
     await settled(stage);
     assert.ok(stage.logged.some((line) => line.startsWith("Of 2 offers it is open")));
     assert.deepEqual(await Promise.all([0, 1, 2].map((index) => stage.state(index))), [
       "sending",
-      "failed",
       "sending",
+      "sent",
     ]);
     assert.deepEqual(
       [ana, bo, cleo].map((id) => heard(stage, id).length),
-      [1, 0, 0],
+      [1, 0, 1],
     );
   });
 

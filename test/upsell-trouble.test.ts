@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parseDiscordUserId } from "../lib/ids.ts";
-import { loadOfferRefusal, saveTooFastAtMs } from "../lib/store/offers.ts";
+import { loadOfferRefusal, saveTroubleAtMs } from "../lib/store/offers.ts";
 import { buy } from "./sandbox/discord-entitlements.ts";
 import { messagesTo, startBoosting, writeToBot } from "./sandbox/discord-people.ts";
 import { account } from "./sandbox/discord-setup.ts";
@@ -222,7 +222,7 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
     startBoosting(world, dan);
     await becomes(stage, 3, "sent");
     await stage.database.write((sql) => {
-      saveTooFastAtMs(sql, stage.now());
+      saveTroubleAtMs(sql, "too fast", stage.now());
     });
     stage.now = Date.now;
     startBoosting(world, ana);

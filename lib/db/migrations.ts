@@ -370,6 +370,9 @@ ALTER TABLE lists ADD COLUMN name TEXT;
 -- Asked for, and Fanvue has no such list.
 ALTER TABLE lists ADD COLUMN is_missing INTEGER NOT NULL DEFAULT 0 CHECK (is_missing IN (0, 1));
 
+-- How often Discord refused to send it without saying whom that speaks of.
+ALTER TABLE offers ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
+
 -- What needs the owner, while it lasts. scope: whose runs can tell that it is over. told_at_ms NULL: not told yet.
 CREATE TABLE notices (
   key TEXT PRIMARY KEY,

@@ -26,10 +26,10 @@ const offerIn = (row: Row): Offer => ({
   occasion: text(row, "occasion"),
 });
 
-/** All in one state, those noticed first at the front. */
+/** All in one state, those noticed first at the front, and behind them whatever Discord refused before. */
 export const loadOffers = (sql: Sql, state: OfferState): readonly Offer[] =>
   sql
-    .all("SELECT * FROM offers WHERE state = ? ORDER BY noticed_at_ms, account, occasion", [state])
+    .all("SELECT * FROM offers WHERE state = ? ORDER BY refusals, noticed_at_ms, account, occasion", [state])
     .map(offerIn);
 
 /** How it stands with one; undefined: nothing is on record. */
@@ -41,7 +41,10 @@ export function loadOfferState(sql: Sql, { account, occasion }: Offer): OfferSta
 /** Puts an occasion on record. Gives false, and changes nothing, where it is there already, in whatever state. */
 export function noticeOffer(sql: Sql, offer: Offer, as: "known" | "waiting", nowMs: number): boolean {
   if (loadOfferState(sql, offer) !== undefined) return false;
-  sql.run("INSERT INTO offers VALUES (?, ?, ?, ?, ?)", [offer.account, offer.occasion, as, nowMs, nowMs]);
+  sql.run(
+    "INSERT INTO offers (account, occasion, state, noticed_at_ms, changed_at_ms) VALUES (?, ?, ?, ?, ?)",
+    [offer.account, offer.occasion, as, nowMs, nowMs],
+  );
   return true;
 }
 
@@ -57,6 +60,14 @@ export function saveOfferState(
     account,
     occasion,
   ]);
+}
+
+/** Counts a refusal of one that is to be tried again; gives how many there are now. */
+export function countRefusal(sql: Sql, { account, occasion }: Offer): number {
+  const key = [account, occasion];
+  sql.run("UPDATE offers SET refusals = refusals + 1 WHERE account = ? AND occasion = ?", key);
+  const row = sql.get("SELECT refusals FROM offers WHERE account = ? AND occasion = ?", key);
+  return row === undefined ? 0 : integer(row, "refusals");
 }
 
 /** Forgets one that nobody was told of: the same occasion may come again. */
@@ -83,19 +94,25 @@ export function dateTriesBack(sql: Sql, { afterMs, nowMs }: { afterMs: number; n
   );
 }
 
-// ---- Discord's own limit ----------------------------------------------------------------------------------------
+// ---- Troubles that outlast a listener ---------------------------------------------------------------------------
 
-const tooFastKey = "upsell_too_fast_at_ms";
+/** too fast: Discord has had enough of new direct messages · quarantined: it takes the bot for a spammer. */
+export type LastingTrouble = "too fast" | "quarantined";
 
-/** When Discord last said that it has had enough of new direct messages, if ever. */
-export function loadTooFastAtMs(sql: Sql): number | undefined {
-  const atMs = loadMeta(sql, tooFastKey);
+const troubleKeys: Readonly<Record<LastingTrouble, string>> = {
+  "too fast": "upsell_too_fast_at_ms",
+  quarantined: "upsell_quarantined_at_ms",
+};
+
+/** When Discord last told of this trouble, if ever. */
+export function loadTroubleAtMs(sql: Sql, trouble: LastingTrouble): number | undefined {
+  const atMs = loadMeta(sql, troubleKeys[trouble]);
   return atMs === undefined ? undefined : Number(atMs);
 }
 
 /** Remembers it for the next start. */
-export function saveTooFastAtMs(sql: Sql, atMs: number): void {
-  saveMeta(sql, tooFastKey, String(atMs));
+export function saveTroubleAtMs(sql: Sql, trouble: LastingTrouble, atMs: number): void {
+  saveMeta(sql, troubleKeys[trouble], String(atMs));
 }
 
 // ---- To whom ----------------------------------------------------------------------------------------------------

@@ -5,32 +5,30 @@
 import { type AddressBooks, loadAddressBooks } from "../config/address-book.ts";
 import type { UpsellConfig } from "../config/shape.ts";
 import type { Database, Sql } from "../db.ts";
+import { hourMs } from "../durations.ts";
 import { OperatorError, PlatformError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import {
+  countRefusal,
   dateTriesBack,
   forgetWaitingOffer,
+  type LastingTrouble,
   loadOffers,
   loadOfferState,
-  loadTooFastAtMs,
   loadTriesSince,
+  loadTroubleAtMs,
   type Offer,
+  type OfferState,
   saveOfferRefusal,
   saveOfferState,
-  saveTooFastAtMs,
+  saveTroubleAtMs,
 } from "../store/offers.ts";
 import { createBell } from "./bell.ts";
 import { longestWindowMs, nextSlotMs } from "./budget.ts";
-import {
-  type Courier,
-  type Delivery,
-  type Later,
-  type Standing,
-  tooFast,
-  tooFastPauseMs,
-} from "./courier.ts";
+import type { Courier, Delivery, Standing } from "./courier.ts";
 import { type MaySend, maySend } from "./occasions.ts";
 import { loadReceiver } from "./receiver.ts";
+import { type Later, lastingTroubles } from "./refusals.ts";
 import { honourStop } from "./stops.ts";
 
 export interface OutboxOptions {
@@ -53,9 +51,14 @@ export interface Outbox {
   run(signal: AbortSignal): Promise<void>;
 }
 
+const minuteMs = 60_000;
 /** Somebody may have run a sync since. */
-const nextRoundMs = 10 * 60_000;
-const afterTroubleMs = 60_000;
+const nextRoundMs = 10 * minuteMs;
+const afterTroubleMs = minuteMs;
+/** How long all wait where Discord answered in vain so many times in a row. */
+const pausesMs = [minuteMs, 10 * minuteMs, hourMs, 6 * hourMs];
+/** How often one offer is refused before it is given up: the pauses alone come to more than a day. */
+const mostRefusals = 8;
 
 export function openOutbox(options: OutboxOptions): Outbox {
   const { now } = options;
@@ -64,6 +67,7 @@ export function openOutbox(options: OutboxOptions): Outbox {
     ...options,
     told: new Set(),
     closedUntilMs: 0,
+    inVain: 0,
     toldEndMs: 0,
     toldTrouble: undefined,
   };
@@ -85,6 +89,8 @@ interface Office extends OutboxOptions {
   readonly told: Set<string>;
   /** Discord wants to hear nothing before. */
   closedUntilMs: number;
+  /** How often in a row Discord sent nothing without saying whom that speaks of. */
+  inVain: number;
   /** The end of a wait that was logged. */
   toldEndMs: number;
   /** Trouble that was logged and lasts. */
@@ -114,13 +120,14 @@ async function sendWhatMayGo(office: Office, signal: AbortSignal): Promise<numbe
   for (const offer of waiting) {
     if (signal.aborted) break;
     if (office.closedUntilMs > now()) return office.closedUntilMs;
-    const { pauseEndMs, slotMs } = await database.read((sql) => ({
-      pauseEndMs: (loadTooFastAtMs(sql) ?? -Infinity) + tooFastPauseMs,
+    const { pauses, slotMs } = await database.read((sql) => ({
+      pauses: troubles.map((trouble) => pauseIn(sql, trouble)),
       slotMs: slotIn(sql, upsell, now()),
     }));
-    if (pauseEndMs > now()) {
-      tellOfWait(office, pauseEndMs, tooFast);
-      return pauseEndMs;
+    const pause = pauses.find(({ endMs }) => endMs > now());
+    if (pause !== undefined) {
+      tellOfWait(office, pause.endMs, pause.because);
+      return pause.endMs;
     }
     if (slotMs > now()) {
       tellOfWait(office, slotMs, "upsell.max_per_hour and max_per_day allow no more");
@@ -128,7 +135,7 @@ async function sendWhatMayGo(office: Office, signal: AbortSignal): Promise<numbe
     }
     await handle(office, offer);
   }
-  return now() + nextRoundMs;
+  return office.closedUntilMs > now() ? office.closedUntilMs : now() + nextRoundMs;
 }
 
 function tellOfWait(office: Office, endMs: number, because: string): void {
@@ -138,23 +145,32 @@ function tellOfWait(office: Office, endMs: number, because: string): void {
   office.log.info(`The offers wait ${until}: ${because}.`);
 }
 
+const troubles: readonly LastingTrouble[] = ["quarantined", "too fast"];
+
+function pauseIn(sql: Sql, trouble: LastingTrouble): { readonly endMs: number; readonly because: string } {
+  const { pauseMs, because } = lastingTroubles[trouble];
+  return { endMs: (loadTroubleAtMs(sql, trouble) ?? -Infinity) + pauseMs, because };
+}
+
 const slotIn = (sql: Sql, upsell: UpsellConfig, nowMs: number): number =>
   nextSlotMs(loadTriesSince(sql, nowMs - longestWindowMs), upsell, nowMs);
 
 /** A clock is set by a little now and then. */
-const clockToleranceMs = 5 * 60_000;
+const clockToleranceMs = 5 * minuteMs;
 
 /** What was written down by a clock that was ahead counts as of now, or it would stand in the way until then. */
 async function mendDates({ database, now, log }: Office): Promise<void> {
   const nowMs = now();
   const afterMs = nowMs + clockToleranceMs;
+  const troublesAhead = (sql: Sql) =>
+    troubles.filter((trouble) => (loadTroubleAtMs(sql, trouble) ?? 0) > afterMs);
   const isAhead = await database.read(
-    (sql) => loadTriesSince(sql, afterMs).length > 0 || (loadTooFastAtMs(sql) ?? 0) > afterMs,
+    (sql) => loadTriesSince(sql, afterMs).length > 0 || troublesAhead(sql).length > 0,
   );
   if (!isAhead) return;
   await database.write((sql) => {
     dateTriesBack(sql, { afterMs, nowMs });
-    if ((loadTooFastAtMs(sql) ?? 0) > afterMs) saveTooFastAtMs(sql, nowMs);
+    for (const trouble of troublesAhead(sql)) saveTroubleAtMs(sql, trouble, nowMs);
   });
   log.warn("Tries are on record as of a time to come: the clock was ahead. They count as of now.");
 }
@@ -198,12 +214,13 @@ async function sendOnce(
   // From here on it counts as sent, whatever happens to this process.
   if (!(await database.write((sql) => claim(sql, offer, judge, now())))) return;
   const delivery = await courier.send(standing);
-  await database.write((sql) => {
-    settle(sql, offer, delivery, now());
-  });
-  tell(office, offer, delivery);
+  const isGivenUp = await database.write((sql) => settle(sql, offer, delivery, now()) === "failed");
+  tell(office, offer, delivery, isGivenUp);
   if (delivery.is === "stopped") await honourStop(standing.user, office);
   if (delivery.is === "later") await postpone(office, delivery);
+  else if (delivery.is === "unanswered" || delivery.is === "turned away")
+    pauseLonger(office, delivery.because);
+  else office.inVain = 0;
 }
 
 type Judge = (sql: Sql, offer: Offer) => MaySend;
@@ -237,17 +254,35 @@ async function giveUp({ database, now, log }: Office, offer: Offer, because: str
   });
 }
 
-async function postpone(office: Office, { because, pauseMs, end, isTooFast }: Later): Promise<void> {
+async function postpone(office: Office, { because, pauseMs, trouble, end }: Later): Promise<void> {
   if (end !== undefined) throw end;
+  if (pauseMs === undefined) {
+    pauseLonger(office, because);
+    return;
+  }
   const nowMs = office.now();
-  const endMs = nowMs + pauseMs;
-  if (isTooFast)
+  if (trouble === undefined) office.closedUntilMs = nowMs + pauseMs;
+  else
     await office.database.write((sql) => {
-      saveTooFastAtMs(sql, nowMs);
+      saveTroubleAtMs(sql, trouble, nowMs);
     });
-  else office.closedUntilMs = endMs;
-  office.toldEndMs = endMs;
-  office.log.warn(`The offers wait for ${Math.ceil(pauseMs / 60_000)} min: ${because}.`);
+  tellOfPause(office, nowMs, pauseMs, because);
+}
+
+/** Before the next one: what Discord answers may speak of the bot, or of the text, which is the same for everybody. */
+function pauseLonger(office: Office, because: string): void {
+  const pauseMs = pausesMs[Math.min(office.inVain, pausesMs.length - 1)] ?? 0;
+  const nowMs = office.now();
+  office.inVain += 1;
+  office.closedUntilMs = nowMs + pauseMs;
+  tellOfPause(office, nowMs, pauseMs, because);
+}
+
+function tellOfPause(office: Office, nowMs: number, pauseMs: number, because: string): void {
+  office.toldEndMs = nowMs + pauseMs;
+  const minutes = Math.ceil(pauseMs / minuteMs);
+  const length = minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+  office.log.warn(`The offers wait for ${length}: ${because}.`);
 }
 
 /** Marks it as being sent, unless something has changed since it was looked at. */
@@ -257,27 +292,32 @@ function claim(sql: Sql, offer: Offer, judge: Judge, nowMs: number): boolean {
   return isFree;
 }
 
-function settle(sql: Sql, offer: Offer, delivery: Delivery, nowMs: number): void {
+/** Puts on record what became of it; gives the state in which it is now. */
+function settle(sql: Sql, offer: Offer, delivery: Delivery, nowMs: number): OfferState {
+  if (delivery.is === "refused") saveOfferRefusal(sql, offer.account, "closed", nowMs);
+  const state = stateAfter(sql, offer, delivery);
+  if (state !== "sending") saveOfferState(sql, offer, state, nowMs);
+  return state;
+}
+
+function stateAfter(sql: Sql, offer: Offer, delivery: Delivery): OfferState {
   switch (delivery.is) {
     case "unanswered":
-      return;
+      return "sending";
     case "later":
-      saveOfferState(sql, offer, "waiting", nowMs);
-      return;
-    case "refused":
-      saveOfferRefusal(sql, offer.account, "closed", nowMs);
-      saveOfferState(sql, offer, "refused", nowMs);
-      return;
+      return "waiting";
+    case "turned away":
+      return countRefusal(sql, offer) < mostRefusals ? "waiting" : "failed";
     case "stopped":
-      saveOfferState(sql, offer, "known", nowMs);
-      return;
+      return "known";
     case "sent":
+    case "refused":
     case "failed":
-      saveOfferState(sql, offer, delivery.is, nowMs);
+      return delivery.is;
   }
 }
 
-function tell({ log }: Office, offer: Offer, delivery: Delivery): void {
+function tell({ log }: Office, offer: Offer, delivery: Delivery, isGivenUp: boolean): void {
   switch (delivery.is) {
     case "sent":
       log.info({ ...offer }, "An offer was sent.");
@@ -292,7 +332,9 @@ function tell({ log }: Office, offer: Offer, delivery: Delivery): void {
       log.info({ ...offer }, "An offer was not sent: its receiver has written STOP meanwhile.");
       return;
     case "failed":
-      log.warn({ ...offer }, `An offer could not be sent and is not tried again: ${delivery.because}.`);
+    case "turned away":
+      if (isGivenUp)
+        log.warn({ ...offer }, `An offer could not be sent and is not tried again: ${delivery.because}.`);
       return;
     case "unanswered":
       log.warn(

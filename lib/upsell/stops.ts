@@ -1,10 +1,11 @@
 /** Who wants no more offers says so by direct message: heard as it comes, and looked for where nobody listened. */
-import { type Client, DiscordAPIError, type DMChannel, type User } from "discord.js";
+import type { Client, DMChannel, User } from "discord.js";
 import type { Database } from "../db.ts";
 import { parseDiscordUserId } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { plainText } from "../plain-text.ts";
 import { loadOfferRefusal, loadReceiversSince, saveOfferRefusal } from "../store/offers.ts";
+import { inWords, speaksOfOnePerson } from "./refusals.ts";
 
 const stopWords: ReadonlySet<string | undefined> = new Set(["stop", "unsubscribe"]);
 /** "Stop writing to me, thank you", but no sentence that tells a story. */
@@ -39,7 +40,10 @@ export interface StopOptions {
 }
 
 /** Remembers for ever that somebody wants no more offers, and confirms it once. Never throws for want of an answer. */
-export async function honourStop(author: User, { database, now, log }: StopOptions): Promise<void> {
+export async function honourStop(
+  author: Pick<User, "id" | "send">,
+  { database, now, log }: StopOptions,
+): Promise<void> {
   const account = parseDiscordUserId(author.id);
   if (account === undefined) return;
   const isNew = await database.write((sql) => {
@@ -90,7 +94,3 @@ export async function honourMissedStops(
     }
   }
 }
-
-const speaksOfOnePerson = (error: unknown): boolean =>
-  error instanceof DiscordAPIError && error.status !== 401;
-const inWords = (error: unknown): string => (error instanceof Error ? error.message : String(error));
