@@ -7,31 +7,35 @@ import { plainText } from "../plain-text.ts";
 import { loadOfferRefusal, loadReceiversSince, saveOfferRefusal } from "../store/offers.ts";
 import { inWords, speaksOfOnePerson } from "./refusals.ts";
 
-const stopWords: ReadonlySet<string | undefined> = new Set(["stop", "unsubscribe"]);
-/** "Stop writing to me, thank you", but no sentence that tells a story. */
+/** Such a sentence that begins with "stop" asks for it; a longer one may tell a story, unless it says STOP. */
 const mostWords = 6;
+/** What may stand before the word: "ok stop", "hi, please stop". */
+const lead: ReadonlySet<string> = new Set(
+  "please pls plz kindly just ok okay hi hello hey yes no thanks so and now".split(" "),
+);
+const unsubscribing = /^un-?sub(?:scri\p{L}*)?$/u;
 
 /**
- * Whether a direct message says that its writer wants none any more: its first sentence is short and begins with one of
- * the words, however they are written, or with a "please" before them. Whoever is not sure is rather left alone.
+ * Whether a direct message says that its writer wants none any more: a part of it begins with STOP, or is short and
+ * begins with "stop" however it is written, or it speaks of unsubscribing. Whoever is not sure is rather left alone.
  */
-export function asksToStop(text: string): boolean {
-  const words =
-    text
-      .split(sentenceEnd)
-      .map(wordsOf)
-      .find(({ length }) => length > 0) ?? [];
-  const [first, second] = words;
-  return words.length <= mostWords && stopWords.has(first === "please" ? second : first);
+export const asksToStop = (text: string): boolean =>
+  text.normalize("NFKC").replaceAll(address, " ").split(partEnd).map(wordsOf).some(saysStop);
+
+function saysStop(words: readonly string[]): boolean {
+  if (words.some((word) => unsubscribing.test(word.toLowerCase()))) return true;
+  const begin = words.findIndex((word) => !lead.has(word.toLowerCase()));
+  const first = words[begin];
+  return first === "STOP" || (first?.toLowerCase() === "stop" && words.length - begin <= mostWords);
 }
 
-const sentenceEnd = /[.!?\n\r]+/u;
-const mention = /<[@#][!&]?\d+>/gu;
+/** Mentions and links: their words are nobody's. */
+const address = /<[@#][!&]?\d+>|\b(?:https?:\/\/|www\.)\S+/giu;
+const partEnd = /[.,;:!?。、…()–—\n\r]+|\s-+\s/u;
 /** "don't" and "stop-motion" are one word each; everything between words is punctuation or markup. */
-const word = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu;
+const anyWord = /[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu;
 
-const wordsOf = (sentence: string): readonly string[] =>
-  plainText(sentence.normalize("NFKC").replaceAll(mention, " ")).toLowerCase().match(word) ?? [];
+const wordsOf = (part: string): readonly string[] => plainText(part).match(anyWord) ?? [];
 
 export interface StopOptions {
   readonly database: Database;
