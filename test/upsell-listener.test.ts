@@ -279,6 +279,39 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
     );
   });
 
+  it("writes to nobody who began while the config asked for no offers, and forgets who waited", async (t) => {
+    const few = { max_per_hour: 1, max_per_day: 9 };
+    const stage = await setStage(t, { upsell: few });
+    const { world } = stage.discord;
+    const first = await stage.start();
+    startBoosting(world, ana);
+    await becomes(stage, 0, "sent");
+    startBoosting(world, bo);
+    await becomes(stage, 1, "waiting");
+    await first.stop();
+
+    stage.configure(null);
+    const idle = await stage.start();
+    assert.equal(await stage.state(1), undefined);
+    startBoosting(world, cleo);
+    buy(world, { account: cleo, skuId: sku });
+    await idle.stop();
+    stage.configure({ required_entitlement_ids: [] });
+    const boostsAlone = await stage.start();
+    buy(world, { account: dan, skuId: sku });
+    await boostsAlone.stop();
+
+    stage.configure({});
+    await stage.start();
+    for (const index of [1, 2]) assert.equal(await stage.state(index), "known");
+    for (const index of [2, 3]) assert.equal(await stage.state(index, `sku:${sku}`), "known");
+    await settled(stage);
+    assert.deepEqual(
+      fans.map((id) => heard(stage, id).length),
+      [1, 0, 0, 1],
+    );
+  });
+
   it("waits where Discord has had enough of new messages, and loses nobody", async (t) => {
     const stage = await setStage(t);
     const { world } = stage.discord;

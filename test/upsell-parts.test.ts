@@ -8,6 +8,7 @@ import type { Verdict } from "../lib/model.ts";
 import {
   countOffers,
   forgetWaitingOffer,
+  isStarted,
   loadOfferRefusal,
   loadOffers,
   loadOfferState,
@@ -19,7 +20,7 @@ import {
   saveOfferState,
 } from "../lib/store/offers.ts";
 import { nextSlotMs } from "../lib/upsell/budget.ts";
-import { isStarted, recordFindings } from "../lib/upsell/catch-up.ts";
+import { recordFindings } from "../lib/upsell/catch-up.ts";
 import { asksToStop } from "../lib/upsell/stops.ts";
 import { boostBy, maySend, type OfferDue, purchaseBy } from "../lib/upsell/occasions.ts";
 import { fillOffer, harmless } from "../lib/upsell/offer-text.ts";

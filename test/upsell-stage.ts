@@ -26,6 +26,8 @@ export interface Stage {
   readonly logged: string[];
   /** The listener's clock. */
   now: () => number;
+  /** Changes the section upsell of the config for whatever is started from now on; null: takes it out. */
+  configure(upsell: object | null): void;
   /** Starts a listener that is ended after the test; resolves once it is connected and has looked. */
   start(): Promise<Listener>;
   state(index: number, occasion?: string): Promise<OfferState | undefined>;
@@ -49,7 +51,9 @@ export interface StageOptions {
 }
 
 /** A server with four fans. */
-export async function setStage(test: TestLike, { upsell = {}, guildId }: StageOptions = {}): Promise<Stage> {
+export async function setStage(test: TestLike, options: StageOptions = {}): Promise<Stage> {
+  const { guildId } = options;
+  let upsell = options.upsell === undefined ? {} : options.upsell;
   const running: (() => Promise<void>)[] = [];
   // Before Discord is stopped: a bot whose connection is lost looks for another for ever.
   test.after(async () => {
@@ -60,22 +64,28 @@ export async function setStage(test: TestLike, { upsell = {}, guildId }: StageOp
   const folder = temporaryFolder(test);
   const dataDir = join(folder, "data");
   const path = join(folder, "config.yaml");
-  const offers = {
-    upsell_on_boost: true,
-    required_entitlement_ids: [sku],
-    offer_message: message,
-    ...upsell,
-  };
-  const config = {
+  const config = () => ({
     fanvue: { client_id: "app", client_secret: "hush", redirect_uri: "http://localhost:8080/callback" },
     discord: {
       token: discord.world.bot.token,
       guild_id: guildId ?? discord.world.guild.id,
       api_url: discord.apiUrl,
     },
-    ...(upsell === null ? {} : { upsell: offers }),
+    ...(upsell === null
+      ? {}
+      : {
+          upsell: {
+            upsell_on_boost: true,
+            required_entitlement_ids: [sku],
+            offer_message: message,
+            ...upsell,
+          },
+        }),
+  });
+  const writeConfig = () => {
+    writeFileSync(path, stringify(config()), { mode: 0o600 });
   };
-  writeFileSync(path, stringify(config), { mode: 0o600 });
+  writeConfig();
   mkdirSync(dataDir, { mode: 0o700 });
   const database = openDatabase(dataDir);
   const logged: string[] = [];
@@ -89,6 +99,10 @@ export async function setStage(test: TestLike, { upsell = {}, guildId }: StageOp
     database,
     logged,
     now: Date.now,
+    configure(changed) {
+      upsell = changed;
+      writeConfig();
+    },
     async start() {
       const end = new AbortController();
       const loaded = loadConfig(path, {});
@@ -112,15 +126,18 @@ export async function setStage(test: TestLike, { upsell = {}, guildId }: StageOp
       running.push(stop);
       const over = { isSo: false };
       void ended.catch(() => undefined).then(() => (over.isSo = true));
+      const lastAsked =
+        upsell === null
+          ? "/commands"
+          : loaded.upsell?.requiredEntitlementIds.length === 0
+            ? "/members"
+            : "/entitlements";
       const isUp = () => {
         if (over.isSo) return true;
         const since = discord.requests.slice(seen);
         const connected = since.findIndex(({ path }) => path.endsWith("/gateway/bot"));
         const after = since.slice(Math.max(connected, 0)).map(({ path }) => path);
-        return (
-          connected >= 0 &&
-          after.some((path) => path.endsWith(upsell === null ? "/commands" : "/entitlements"))
-        );
+        return connected >= 0 && after.some((path) => path.endsWith(lastAsked));
       };
       await until("the listener is up", isUp);
       if (over.isSo) await ended;

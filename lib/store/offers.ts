@@ -94,6 +94,33 @@ export function dateTriesBack(sql: Sql, { afterMs, nowMs }: { afterMs: number; n
   );
 }
 
+// ---- What is looked for -----------------------------------------------------------------------------------------
+
+const startedKey = "upsell_started_at_ms:";
+
+/**
+ * Whether this occasion is looked for. Each has a beginning of its own: whoever adds an SKU to the config does not write
+ * to all who bought it long ago.
+ */
+export const isStarted = (sql: Sql, occasion: string): boolean =>
+  loadMeta(sql, startedKey + occasion) !== undefined;
+
+export function saveStarted(sql: Sql, occasion: string, nowMs: number): void {
+  saveMeta(sql, startedKey + occasion, String(nowMs));
+}
+
+/** All occasions that are looked for. */
+export const loadStarted = (sql: Sql): readonly string[] =>
+  sql
+    .all("SELECT key FROM meta WHERE substr(key, 1, ?) = ? ORDER BY key", [startedKey.length, startedKey])
+    .map((row) => text(row, "key").slice(startedKey.length));
+
+/** Ends an occasion with whatever waits because of it; once it is looked for again, it begins anew. */
+export function endOccasion(sql: Sql, occasion: string): void {
+  saveMeta(sql, startedKey + occasion, undefined);
+  sql.run("DELETE FROM offers WHERE occasion = ? AND state = 'waiting'", [occasion]);
+}
+
 // ---- Troubles that outlast a listener ---------------------------------------------------------------------------
 
 /** too fast: Discord has had enough of new direct messages · quarantined: it takes the bot for a spammer. */

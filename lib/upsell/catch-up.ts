@@ -6,8 +6,7 @@ import { fetchGuild, fetchMemberList } from "../discord/guild.ts";
 import { openRest } from "../discord/rest.ts";
 import type { Log } from "../log.ts";
 import type { Reason } from "../model.ts";
-import { loadMeta, saveMeta } from "../store/meta.ts";
-import { noticeOffer } from "../store/offers.ts";
+import { isStarted, noticeOffer, saveStarted } from "../store/offers.ts";
 import { boostBy, type Occasion, type OfferDue, purchaseBy, skuOf, occasionsOf } from "./occasions.ts";
 
 export interface Findings {
@@ -72,15 +71,6 @@ async function fetchPurchases(options: CatchUpOptions): Promise<Part> {
 
 // ---- Putting it on record ---------------------------------------------------------------------------------------
 
-const startedKey = (occasion: Occasion) => `upsell_started_at_ms:${occasion}`;
-
-/**
- * Whether this occasion was ever looked for. Each has a beginning of its own: whoever adds an SKU to the config does not
- * write to all who bought it long ago.
- */
-export const isStarted = (sql: Sql, occasion: Occasion): boolean =>
-  loadMeta(sql, startedKey(occasion)) !== undefined;
-
 /**
  * Puts on record whatever is not yet: as waiting, or as known where the occasion is looked for for the first time.
  * Gives how many wait because of it.
@@ -90,6 +80,6 @@ export function recordFindings(sql: Sql, { found, read }: Findings, nowMs: numbe
   const added = found.filter((offer) =>
     noticeOffer(sql, offer, begun.has(offer.occasion) ? "waiting" : "known", nowMs),
   );
-  for (const occasion of read) if (!begun.has(occasion)) saveMeta(sql, startedKey(occasion), String(nowMs));
+  for (const occasion of read) if (!begun.has(occasion)) saveStarted(sql, occasion, nowMs);
   return added.filter(({ occasion }) => begun.has(occasion)).length;
 }

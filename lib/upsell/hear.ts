@@ -3,8 +3,7 @@ import { type Client, type Entitlement, Events, type GuildMember, type Message }
 import type { DiscordConfig, UpsellConfig } from "../config/shape.ts";
 import type { Database } from "../db.ts";
 import type { Log } from "../log.ts";
-import { loadOfferState, noticeOffer } from "../store/offers.ts";
-import { isStarted } from "./catch-up.ts";
+import { isStarted, loadOfferState, noticeOffer } from "../store/offers.ts";
 import { offerForBoost, offerForPurchase } from "./events.ts";
 import type { OfferDue } from "./occasions.ts";
 import { asksToStop, honourMissedStops, honourStop } from "./stops.ts";

@@ -7,9 +7,9 @@ import type { Database } from "../db.ts";
 import { BusyError, OperatorError, PlatformError } from "../errors.ts";
 import { lockPath, withLock } from "../lock.ts";
 import type { Log } from "../log.ts";
-import { loadOffers } from "../store/offers.ts";
+import { endOccasion, isStarted, loadOffers, loadStarted } from "../store/offers.ts";
 import { type Bell, createBell } from "./bell.ts";
-import { fetchOccasions, isStarted, recordFindings } from "./catch-up.ts";
+import { fetchOccasions, recordFindings } from "./catch-up.ts";
 import { connect, type Connection } from "./connect.ts";
 import { createCourier } from "./courier.ts";
 import { hear } from "./hear.ts";
@@ -51,6 +51,7 @@ const patienceMs = 1000;
 async function listenAlone(options: ListenOptions): Promise<void> {
   const { config, discord, signal, log } = options;
   const { upsell } = config;
+  await endOccasions(options);
   if (upsell === undefined) log.info("The config has no upsell section: only the slash commands are served.");
   else await prepare(options, upsell);
 
@@ -122,6 +123,20 @@ function offerTasks(
 }
 
 // ---- Before the connection --------------------------------------------------------------------------------------
+
+/** Whoever boosts or buys while that is in no config is not to be written to once it is in it again. */
+async function endOccasions({ config: { upsell }, database, log }: ListenOptions): Promise<void> {
+  const named: readonly string[] = upsell === undefined ? [] : occasionsOf(upsell);
+  const ended = await database.read((sql) =>
+    loadStarted(sql).filter((occasion) => !named.includes(occasion)),
+  );
+  if (ended.length === 0) return;
+  await database.write((sql) => {
+    for (const occasion of ended) endOccasion(sql, occasion);
+  });
+  for (const occasion of ended)
+    log.info({ occasion }, "The config asks for no offers on this occasion any more.");
+}
 
 /** Says what an earlier end left open, and puts on record who boosts or has bought from before the first start. */
 async function prepare(options: ListenOptions, upsell: UpsellConfig): Promise<void> {

@@ -3,8 +3,8 @@ import { loadAddressBooks } from "../config/address-book.ts";
 import type { Config } from "../config/shape.ts";
 import type { Database } from "../db.ts";
 import type { Reason } from "../model.ts";
-import { loadOffers, loadOfferState, type Offer } from "../store/offers.ts";
-import { fetchOccasions, isStarted, type CatchUpOptions } from "./catch-up.ts";
+import { isStarted, loadOffers, loadOfferState, type Offer } from "../store/offers.ts";
+import { fetchOccasions, type CatchUpOptions } from "./catch-up.ts";
 import { maySend, skuOf } from "./occasions.ts";
 import { loadReceiver } from "./receiver.ts";
 
