@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from "node:test";
 import pino from "pino";
 import { BadInputError } from "../lib/errors.ts";
 import { type LinkServer, serveLinkApp } from "../lib/link/server.ts";
-import { type LinkSite, linkSite } from "./link-site.ts";
+import { formTokenOf, type LinkSite, linkSite } from "./link-site.ts";
 
 const log = pino({ level: "silent" });
 const host = "127.0.0.1";
@@ -68,6 +68,45 @@ describe("the link server", () => {
       `POST /leave HTTP/1.1\r\nHost: a\r\n${cookie}Transfer-Encoding: chunked\r\n\r\n${chunk}${chunk}0\r\n\r\n`,
     );
     assert.match(answer, /^HTTP\/1\.1 413 /);
+  });
+
+  it("reads a form in chunks as any other", async (t) => {
+    const { port } = await served(t);
+    const page = await fetch(`http://${host}:${port}/`);
+    const [cookie = ""] = page.headers.getSetCookie().map((line) => line.split(";")[0]);
+    const body = `form_token=${formTokenOf(await page.text(), "/fanvue/sign-in")}`;
+    const answer = await exchange(
+      port,
+      [
+        "POST /fanvue/sign-in HTTP/1.1",
+        "Host: a",
+        `Cookie: ${cookie}`,
+        "Content-Type: application/x-www-form-urlencoded",
+        "Transfer-Encoding: chunked",
+        "Connection: close",
+        "",
+        ...[body.slice(0, 20), body.slice(20)].flatMap((part) => [part.length.toString(16), part]),
+        "0\r\n\r\n",
+      ].join("\r\n"),
+    );
+    assert.match(answer, /^HTTP\/1\.1 303 /);
+  });
+
+  it("takes a visitor who hangs up in the middle of a form, or breaks the rules there, for no bug", async (t) => {
+    const site = linkSite();
+    const { port } = await served(t, site);
+    const form = "POST /leave HTTP/1.1\r\nHost: a\r\nCookie: visit=a\r\n";
+    const type = "Content-Type: application/x-www-form-urlencoded\r\n";
+    const hungUp = connect({ host, port });
+    hungUp.on("error", () => undefined);
+    hungUp.write(`${form}${type}Content-Length: 100\r\n\r\nabc`);
+    // Once this one is answered, the first has come as far as its body.
+    const answer = await exchange(port, `${form}${type}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\nzz\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 400 /);
+    hungUp.resetAndDestroy();
+    const answered = () => site.world.logged.match(/"route":"\/leave"/g)?.length ?? 0;
+    while (answered() < 2) await new Promise(setImmediate);
+    assert.doesNotMatch(site.world.logged, /"level":50|bug/);
   });
 
   it("knows a client by its connection, whatever it says of itself", async (t) => {

@@ -1,13 +1,13 @@
 /** The link pages as a web application: routes, and around them limits, cookies, headers and the log. */
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { Config } from "../config/shape.ts";
 import { OperatorError } from "../errors.ts";
 import type { FanId, Platform } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { clientAddress, limitedNetwork } from "./address.ts";
+import { readBody } from "./body.ts";
 import { formTokenField, readFields } from "./forms.ts";
 import { isFromHere, securityHeaders } from "./headers.ts";
 import { createLimits, type Effort, type Limits } from "./limits.ts";
@@ -122,11 +122,7 @@ function register(app: LinkApp, route: Route, service: Service): void {
     });
   }
   if (post !== undefined) {
-    const limit = bodyLimit({
-      maxSize: mostBodyBytes,
-      onError: (call: Call) => tell(call, "too large", service),
-    });
-    app.post(path, fromHere(service), limit, (call) => receive(call, { ...route, post }, service));
+    app.post(path, fromHere(service), (call) => receive(call, { ...route, post }, service));
   }
   const allowed = [...(get === undefined ? [] : ["GET", "HEAD"]), ...(post === undefined ? [] : ["POST"])];
   app.all(path, (call) => {
@@ -203,9 +199,11 @@ async function receive(
   service: Service,
 ): Promise<Response> {
   const { visits } = service;
+  const body = await readBody(call.req.raw.body, mostBodyBytes);
+  if (body.is === "too large") return tell(call, "too large", service);
   if (getCookie(call, service.cookie) === undefined) return tell(call, "no cookies", service);
   const id = recognise(call, service);
-  const fields = await fieldsOf(call);
+  const fields = body.is === "whole" && isForm(call) ? readFields(body.text) : undefined;
   if (fields === undefined) return tell(call, "unreadable", service);
   if (id === undefined || !visits.isFormToken(id, fields[formTokenField] ?? ""))
     return tell(call, "out of date", service);
@@ -215,10 +213,9 @@ async function receive(
   return reply(call, await post(fields, ask, service), ask, service);
 }
 
-async function fieldsOf(call: Call): Promise<Readonly<Record<string, string>> | undefined> {
+function isForm(call: Call): boolean {
   const [type] = (call.req.header("content-type") ?? "").split(";");
-  const isForm = type?.trim().toLowerCase() === "application/x-www-form-urlencoded";
-  return isForm ? readFields(await call.req.text()) : undefined;
+  return type?.trim().toLowerCase() === "application/x-www-form-urlencoded";
 }
 
 const recognise = (call: Call, { visits, cookie }: Service): VisitId | undefined =>

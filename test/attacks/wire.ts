@@ -156,6 +156,18 @@ export async function bendTheProtocol(grounds: Grounds, { attempt }: Trials): Pr
       request("POST /leave HTTP/1.1", [type, "Transfer-Encoding: chunKed\u000b"], `0\r\n\r\n${smuggled}`),
     ],
     [
+      "a form in chunks",
+      request("POST /leave HTTP/1.1", [type, "Transfer-Encoding: chunked"], "1\r\na\r\n0\r\n\r\n"),
+    ],
+    [
+      "a chunk that breaks off",
+      request("POST /leave HTTP/1.1", [type, "Transfer-Encoding: chunked"], "9\r\na"),
+    ],
+    [
+      "a chunk that is none",
+      request("POST /leave HTTP/1.1", [type, "Transfer-Encoding: chunked"], "zz\r\na"),
+    ],
+    [
       "an expectation",
       request("POST /leave HTTP/1.1", [type, "Expect: 200-maybe", "Content-Length: 1"], "a"),
     ],
