@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import pino from "pino";
 import { SourceError } from "../lib/errors.ts";
+import type { Sql } from "../lib/db.ts";
 import type { Delivery } from "../lib/fanvue/client.ts";
 import type { FanId } from "../lib/ids.ts";
 import { openFanvueProofs } from "../lib/link/fanvue-proofs.ts";
@@ -47,6 +48,22 @@ async function start(test: { after(fn: () => void): void }, deliver?: (text: str
   };
   return { database, dataDir, clock, inbox, sent, lines, newestCode, stop };
 }
+
+/** Tells of every statement. */
+const overheard = (sql: Sql, tell: (query: string) => void): Sql => ({
+  all(query, params) {
+    tell(query);
+    return sql.all(query, params);
+  },
+  get(query, params) {
+    tell(query);
+    return sql.get(query, params);
+  },
+  run(query, params) {
+    tell(query);
+    sql.run(query, params);
+  },
+});
 
 const failed = (failure: string) => ({ is: "failed", failure });
 
@@ -103,6 +120,43 @@ describe("a code in the Fanvue inbox", () => {
         assert.deepEqual(await inbox.check(asked, "BBBB-BBBB"), failed("wrong code"));
       assert.deepEqual(await inbox.check(asked, "BBBB-BBBB"), failed("spent code"));
     }
+  });
+
+  test("costs the same look-ups for a fan, a follower, a name that nobody has, and one that has had enough", async (t) => {
+    const { database } = await start(t);
+    const asked: string[] = [];
+    const inbox = openInbox({
+      database: {
+        ...database,
+        write: (fn) => database.write((sql) => fn(overheard(sql, (query) => void asked.push(query)))),
+      },
+      fanvue: { sendMessage: () => Promise.resolve({ is: "sent" }) },
+      site: { name: "Studio Meadow", address: "https://link.example.org" },
+      log: pino({ level: "silent" }),
+      signal: new AbortController().signal,
+      now: () => startMs,
+    });
+    // The first code of all makes the key.
+    for (const handle of ["moon", "moon", "moon"]) await inbox.send(handle);
+    const queries = async (handle: string) => {
+      asked.length = 0;
+      await inbox.send(handle);
+      return asked.filter((query) => !query.includes("INTO link_events"));
+    };
+    const nobody = await queries("nobody");
+    for (const handle of ["sunny_day", "moon", "@MOON"])
+      assert.deepEqual(await queries(handle), nobody, handle);
+    await inbox.idle();
+
+    const plans = await database.read((sql) =>
+      nobody
+        .filter((query) => /FROM (?:subscribers|followers)/.test(query))
+        .map((query) => sql.all(`EXPLAIN QUERY PLAN ${query}`, ["nobody"]).map(({ detail }) => detail)),
+    );
+    assert.deepEqual(plans, [
+      ["SEARCH subscribers USING INDEX subscribers_by_handle (handle=?)"],
+      ["SEARCH followers USING INDEX followers_by_handle (handle=?)"],
+    ]);
   });
 
   test("is answered before anything is sent, and is under way until it is sent", async (t) => {

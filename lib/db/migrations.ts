@@ -373,6 +373,10 @@ ALTER TABLE lists ADD COLUMN is_missing INTEGER NOT NULL DEFAULT 0 CHECK (is_mis
 -- How often Discord refused to send it without saying whom that speaks of.
 ALTER TABLE offers ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
 
+-- Visitors of the link pages type names, and must not see by the time it takes whether there is such a fan.
+CREATE INDEX subscribers_by_handle ON subscribers (handle COLLATE NOCASE);
+CREATE INDEX followers_by_handle ON followers (handle COLLATE NOCASE);
+
 -- What needs the owner, while it lasts. scope: whose runs can tell that it is over. told_at_ms NULL: not told yet.
 CREATE TABLE notices (
   key TEXT PRIMARY KEY,

@@ -46,24 +46,22 @@ export type Issued = IssuedCode | { readonly limited: true };
 export type RandomBelow = (below: number) => number;
 
 /**
- * A code for the Fanvue inbox of a fan; belongs into a write, before it is sent. Three an hour for each fan, thirty a
- * day in all. Without a fan (nobody has that handle, or the limit was met and nobody is to know) there is no limit and
- * the code is like any other, but what is typed never matches it. Older codes live on: others may have asked for them,
+ * A code for the Fanvue inbox of a fan; belongs into a write, before it is sent to `fan`. Three an hour for each fan, thirty
+ * a day in all. Where nobody has the handle that was typed (`asked` is undefined), or a limit is met, it is nobody's: like
+ * any other, but what is typed never matches it, and nothing is sent. Older codes live on: others may have asked for them,
  * and the one who asked again has forgotten the older id.
  */
 export function issueInboxCode(
   sql: Sql,
-  fan: FanId | undefined,
+  asked: FanId | undefined,
   nowMs: number,
   random?: RandomBelow,
-): Issued {
-  const isLimited =
-    fan !== undefined &&
-    (countCodesSince(sql, "fanvue", nowMs - hourMs, fan) >= maxInboxPerFanAndHour ||
-      countCodesSince(sql, "fanvue", nowMs - dayMs) >= maxInboxPerDay);
-  return isLimited
-    ? { limited: true }
-    : issue(sql, { kind: "fanvue", fan, account: undefined }, nowMs, random);
+): IssuedCode & { readonly fan: FanId | undefined } {
+  // Counted for nobody, too, so that the time does not tell whether there is such a fan.
+  const inHour = countCodesSince(sql, "fanvue", nowMs - hourMs, asked);
+  const inDay = countCodesSince(sql, "fanvue", nowMs - dayMs);
+  const fan = inHour >= maxInboxPerFanAndHour || inDay >= maxInboxPerDay ? undefined : asked;
+  return { ...issue(sql, { kind: "fanvue", fan, account: undefined }, nowMs, random), fan };
 }
 
 /**

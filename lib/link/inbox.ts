@@ -68,28 +68,19 @@ export function openInbox({ database, fanvue, site, log, signal, now = Date.now 
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** One write that takes as long whether somebody has this handle or not, and whether the limits are met or not. */
+/** One write with the same look-ups in it whether somebody has this handle or not, and whether the limits are met or not. */
 function issue(
   sql: Sql,
   handle: string,
   nowMs: number,
 ): { readonly id: string; readonly letter: Letter | undefined } {
-  const fan = loadFanByHandle(sql, plainHandle(handle))?.fan;
-  const issued = issueInboxCode(sql, fan, nowMs);
-  if ("limited" in issued) return { id: decoy(sql, nowMs), letter: undefined };
-  const { id, code } = issued;
+  const asked = loadFanByHandle(sql, plainHandle(handle))?.fan;
+  const { id, code, fan } = issueInboxCode(sql, asked, nowMs);
   return { id, letter: fan && { fan, code } };
 }
 
 /** As it stands in an address or is typed by habit. */
 const plainHandle = (typed: string): string => typed.trim().replace(/^@/, "");
-
-/** A code that is nobody's. */
-function decoy(sql: Sql, nowMs: number): string {
-  const issued = issueInboxCode(sql, undefined, nowMs);
-  if ("limited" in issued) throw new Error("a code that is nobody's has no limit");
-  return issued.id;
-}
 
 const failures = {
   wrong: "wrong code",

@@ -69,7 +69,7 @@ export interface SentCode {
 
 /** Proving a Fanvue account by a code in its Fanvue inbox. */
 export interface InboxProof {
-  /** Always answers alike and equally fast: whether there is such a fan, and whether a message can reach them, stays untold. */
+  /** Always answers alike, after the same work: whether there is such a fan, and whether a message can reach them, stays untold. */
   send(handle: string): Promise<SentCode>;
   check(sent: SentCode, code: string): Promise<Proved<FanProof>>;
 }

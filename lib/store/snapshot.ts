@@ -177,7 +177,10 @@ export interface NamedFan {
   readonly displayName: string;
 }
 
-/** Whoever has this handle, in any case; undefined: nobody that the snapshot holds. Subscribers before followers. */
+/**
+ * Whoever has this handle, in any case; undefined: nobody that the snapshot holds. Subscribers before followers. Takes as
+ * long for somebody as for nobody.
+ */
 export const loadFanByHandle = (sql: Sql, handle: string): NamedFan | undefined =>
   namedFan(sql, "handle = ? COLLATE NOCASE", handle);
 
@@ -193,12 +196,12 @@ export const loadHandles = (sql: Sql): ReadonlyMap<FanId, string> =>
 export const loadFanName = (sql: Sql, fan: FanId): NamedFan | undefined => namedFan(sql, "fan = ?", fan);
 
 function namedFan(sql: Sql, condition: string, value: string): NamedFan | undefined {
-  for (const table of ["subscribers", "followers"]) {
-    const row = sql.get(`SELECT * FROM ${table} WHERE ${condition} ORDER BY fan`, [value]);
-    if (row === undefined) continue;
-    return { fan: fanIn(row), handle: text(row, "handle"), displayName: text(row, "display_name") };
-  }
-  return undefined;
+  // Both tables are asked whatever the first one says: the time must not tell whether, and where, somebody is.
+  const [subscriber, follower] = ["subscribers", "followers"].map((table) =>
+    sql.get(`SELECT * FROM ${table} WHERE ${condition} ORDER BY fan`, [value]),
+  );
+  const row = subscriber ?? follower;
+  return row && { fan: fanIn(row), handle: text(row, "handle"), displayName: text(row, "display_name") };
 }
 
 // ---- Insights ---------------------------------------------------------------------------------------------------
