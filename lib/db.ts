@@ -29,8 +29,10 @@ export interface Database {
 
 export interface DatabaseOptions {
   readonly fileSystem?: FileSystem;
-  /** How long a write waits for those of other processes. */
+  /** How long a write waits for others, of this process and of other ones. */
   readonly lockWaitMs?: number;
+  /** How many writes of this process may wait for their turn; one more is told at once that the database is busy. */
+  readonly mostWaiting?: number;
 }
 
 /** What stands in memory, and the generation of the file that it equals; "" for no file. */
@@ -47,8 +49,9 @@ const generationChances = 2 ** 32;
  * when the file is damaged, newer than this program, or cannot be read or written; the file then stays as it was.
  */
 export function openDatabase(dataDir: string, options: DatabaseOptions = {}): Database {
-  const { fileSystem: files = fs, lockWaitMs: waitMs = defaultLockWaitMs } = options;
+  const { fileSystem: files = fs, lockWaitMs = defaultLockWaitMs, mostWaiting = Infinity } = options;
   const path = join(dataDir, "fanvue-sync.db");
+  const inTurn = createQueue({ mostWaiting, crowded: () => crowdedError(path, mostWaiting) });
   let memory: Memory | undefined;
 
   /** Runs `use` on the newest content. Memory outlives only what went well: it always equals a file. */
@@ -77,16 +80,37 @@ export function openDatabase(dataDir: string, options: DatabaseOptions = {}): Da
         generation,
       }));
     },
-    async write(fn) {
-      const engine = await loadEngine();
-      makeDataFolder(dataDir, files);
-      return withLock(lockPath(dataDir, "database"), { waitMs, busy: () => busyError(path, waitMs) }, () =>
-        withNewest(engine, ({ image, generation }) => {
-          const result = transaction(image, "write", fn);
-          return { result, generation: saveImage(path, image, generation, files) };
-        }),
-      );
+    write(fn) {
+      const startedMs = performance.now();
+      return inTurn(async () => {
+        const engine = await loadEngine();
+        makeDataFolder(dataDir, files);
+        const waitMs = Math.max(0, lockWaitMs - (performance.now() - startedMs));
+        const busy = () => busyError(path, lockWaitMs);
+        return withLock(lockPath(dataDir, "database"), { waitMs, busy }, () =>
+          withNewest(engine, ({ image, generation }) => {
+            const result = transaction(image, "write", fn);
+            return { result, generation: saveImage(path, image, generation, files) };
+          }),
+        );
+      });
     },
+  };
+}
+
+/** One after the other in the order in which they come, so that a crowd of them is one that waits for the lock. */
+function createQueue({ mostWaiting, crowded }: { mostWaiting: number; crowded: () => BusyError }) {
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  return async <T>(task: () => Promise<T>): Promise<T> => {
+    if (waiting >= mostWaiting) throw crowded();
+    waiting += 1;
+    const turn = last.then(() => {
+      waiting -= 1;
+      return task();
+    });
+    last = turn.catch(() => undefined);
+    return turn;
   };
 }
 
@@ -155,6 +179,12 @@ function saveImage(path: string, image: Image, previous: string, files: FileSyst
 
 const busyError = (path: string, waitMs: number): BusyError =>
   new BusyError(
-    `${path} was kept busy by another process for ${Math.round(waitMs / 1000)} seconds.`,
+    `${path} was kept busy by others for ${Math.round(waitMs / 1000)} seconds.`,
     "Look which other script is running, and run it again when that one has ended.",
+  );
+
+const crowdedError = (path: string, mostWaiting: number): BusyError =>
+  new BusyError(
+    `${path} is kept busy: ${mostWaiting} writes of this program wait already.`,
+    "Try again in a moment. Where that lasts, look what else keeps the disk busy.",
   );

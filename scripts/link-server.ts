@@ -26,6 +26,8 @@ import { findParent } from "../lib/parent.ts";
 
 /** Visitors do not wait for a page as long as a script waits for another. */
 const lockWaitMs = 10_000;
+/** With a large database, as many take some seconds. */
+const mostWaiting = 50;
 
 await command({
   name: "link-server",
@@ -33,7 +35,7 @@ await command({
   options: {},
   async run(context) {
     const { config, dataDir, log, signal, options, print } = context;
-    const database = openDatabase(dataDir, { lockWaitMs });
+    const database = openDatabase(dataDir, { lockWaitMs, mostWaiting });
     const fanvue = await openSource(context, database, { remember: true });
     const { proofs, idle } = openProofs(config, { database, dataDir, fanvue, log, signal });
     // The daemon sees new links in the database, and never runs two syncs at once.

@@ -411,6 +411,42 @@ test("writes of one process that overlap lose none", async (t) => {
   assert.deepEqual(await openDatabase(dataDir).read(keys), expected);
 });
 
+test("writes of one process go in the order in which they were asked for, also after one that failed", async (t) => {
+  const database = openDatabase(temporaryFolder(t));
+  const order: number[] = [];
+  const writes = Array.from({ length: 20 }, (_, number) =>
+    database.write(() => {
+      order.push(number);
+      if (number === 3) throw new Error("not this one");
+    }),
+  );
+  assert.equal((await Promise.allSettled(writes)).filter(({ status }) => status === "rejected").length, 1);
+  assert.deepEqual(order, [...Array(20).keys()]);
+});
+
+test("more writes than may wait are told so at once, and those that wait go on", async (t) => {
+  const database = openDatabase(temporaryFolder(t), { mostWaiting: 2 });
+  const first = ["a", "b"].map((name) => database.write(put(name, "")));
+  await assert.rejects(
+    database.write(put("c", "")),
+    (error) => error instanceof BusyError && /2 writes of this program wait already/.test(error.message),
+  );
+  await Promise.all(first);
+  await database.write(put("d", ""));
+  assert.deepEqual(await database.read(keys), ["a", "b", "d"]);
+});
+
+test("all that wait for another process give up together", async (t) => {
+  const { dataDir } = await filled(t);
+  const holder = startChild(t, "lock-holder", [lockPath(dataDir, "database"), "0"]);
+  assert.equal(await nextLine(holder), "held");
+  const database = openDatabase(dataDir, { lockWaitMs: 300 });
+  const startedMs = performance.now();
+  const waiting = Array.from({ length: 10 }, () => database.write(put("answer", "43")));
+  for (const { status } of await Promise.allSettled(waiting)) assert.equal(status, "rejected");
+  assert.ok(performance.now() - startedMs < 10 * 300);
+});
+
 test("who waits too long for another writer is told, and reading does not wait", async (t) => {
   const { dataDir } = await filled(t);
   const holder = startChild(t, "lock-holder", [lockPath(dataDir, "database"), "0"]);

@@ -1,7 +1,7 @@
 /** The link pages: every way through them, and what they refuse. The proofs behind them have tests of their own. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { BadInputError } from "../lib/errors.ts";
+import { BadInputError, BusyError } from "../lib/errors.ts";
 import {
   choose,
   confirm,
@@ -584,6 +584,16 @@ describe("every answer", () => {
     await visitor.get("/mine");
     assert.deepEqual([visitor.page.title, visitor.page.status], [troubles.busy.title, 503]);
     assert.match(site.world.logged, /The database is damaged. Put the copy back./);
+  });
+
+  it("says that the database is busy, which is no alarm", async () => {
+    const site = linkSite();
+    const visitor = await signedIn(site);
+    site.world.trouble = new BusyError("Others are at it.", "Wait.");
+    const seen = await visitor.get("/choose");
+    assert.deepEqual([seen.status, seen.title], [503, troubles.busy.title]);
+    assert.match(site.world.logged, /"level":40[^\n]*Others are at it\. Wait\./);
+    assert.doesNotMatch(site.world.logged, /"level":50/);
   });
 
   it("asks who wants very much to wait, address by address where a proxy is trusted", async () => {

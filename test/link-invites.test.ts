@@ -77,6 +77,24 @@ describe("a personal link", () => {
     assert.equal(used.filter(({ is }) => is === "proved").length, 1);
   });
 
+  test("that somebody made up, or that is of no use any more, is no write of the database", async (t) => {
+    const { clock, database, make } = await start(t);
+    const { token } = await make(ana.fan);
+    let writes = 0;
+    const counted: Database = {
+      ...database,
+      write(fn) {
+        writes += 1;
+        return database.write(fn);
+      },
+    };
+    const invites = openInvites(counted, () => clock.nowMs);
+    await invites.use(token);
+    assert.equal(writes, 1);
+    for (const useless of [token, "made.up"]) await invites.use(useless);
+    assert.equal(writes, 1);
+  });
+
   test("expires", async (t) => {
     const { clock, make, invites } = await start(t);
     const { token } = await make(ana.fan);

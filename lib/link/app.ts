@@ -3,14 +3,14 @@ import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { Config } from "../config/shape.ts";
-import { OperatorError } from "../errors.ts";
+import { BusyError, OperatorError } from "../errors.ts";
 import type { FanId, Platform } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { clientAddress, limitedNetwork } from "./address.ts";
 import { readBody } from "./body.ts";
 import { formTokenField, readFields } from "./forms.ts";
 import { isFromHere, securityHeaders } from "./headers.ts";
-import { createLimits, type Effort, type Limits } from "./limits.ts";
+import { createLimits, type Effort, everybody, type Limits } from "./limits.ts";
 import type { MembershipOf } from "./membership.ts";
 import { layout } from "./pages/layout.ts";
 import type { LinkBook, Proofs } from "./proofs.ts";
@@ -80,6 +80,10 @@ export function createLinkApp(options: LinkAppOptions): LinkApp {
   for (const route of routes) register(app, route, service);
   app.notFound((call) => tell(call, "not found", service));
   app.onError((error, call) => {
+    if (error instanceof BusyError) {
+      log.warn(`${error.message} ${error.remedy}`);
+      return tell(call, "busy", service);
+    }
     if (error instanceof OperatorError) {
       log.error(`${error.message} ${error.remedy}`);
       return tell(call, "busy", service);
@@ -171,9 +175,7 @@ function overLimit(call: Call, effort: Effort, service: Service): Response | Pro
   const { limits, site } = service;
   const address = clientAddress(connectionOf(call), call.req.header("x-forwarded-for"), site.trustProxy);
   const waitSeconds = limits.take(effort, limitedNetwork(address));
-  if (waitSeconds === 0) return undefined;
-  call.header("Retry-After", String(waitSeconds));
-  return tell(call, "too many", service);
+  return waitSeconds === 0 ? undefined : tellToWait(call, "too many", waitSeconds, service);
 }
 
 /** Unknown for a request that is made in the process, which comes without an environment. */
@@ -195,7 +197,7 @@ const fromHere =
 /** Answers a form, once it is sure that it was sent from a page of the visit whose cookie came with it. */
 async function receive(
   call: Call,
-  { post, effort = "pages" }: Route & Required<Pick<Route, "post">>,
+  { post, effort = "pages", sharedEffort }: Route & Required<Pick<Route, "post">>,
   service: Service,
 ): Promise<Response> {
   const { visits } = service;
@@ -209,6 +211,10 @@ async function receive(
     return tell(call, "out of date", service);
   const limited = effort === "pages" ? undefined : overLimit(call, effort, service);
   if (limited !== undefined) return limited;
+  if (sharedEffort !== undefined) {
+    const waitSeconds = service.limits.take(sharedEffort, everybody);
+    if (waitSeconds > 0) return tellToWait(call, "busy", waitSeconds, service);
+  }
   const ask = askOf(call, id, service);
   return reply(call, await post(fields, ask, service), ask, service);
 }
@@ -249,6 +255,11 @@ function keepCookie(call: Call, id: VisitId | "ended", { cookie, site }: Service
   const options = { path: "/", httpOnly: true, sameSite: "Lax", secure: site.isSecure } as const;
   if (id === "ended") deleteCookie(call, cookie, options);
   else if (getCookie(call, cookie) !== id) setCookie(call, cookie, id, options);
+}
+
+function tellToWait(call: Call, name: TroubleName, waitSeconds: number, service: Service) {
+  call.header("Retry-After", String(waitSeconds));
+  return tell(call, name, service);
 }
 
 /** A page of trouble outside of any visit. */

@@ -50,14 +50,18 @@ export const openInvites = (database: Database, now: () => number = Date.now): I
       const judged = judge(sql, token, now());
       return judged.is === "good" ? { is: "proved", proof: nameOfFan(sql, judged.invite.fan) } : judged;
     }),
-  use: (token) =>
-    database.write((sql) => {
+  async use(token) {
+    // Looked at first, since a write costs much, and anybody may make links up.
+    const looked = await database.read((sql) => judge(sql, token, now()));
+    if (looked.is !== "good") return looked;
+    return database.write((sql) => {
       const judged = judge(sql, token, now());
       if (judged.is !== "good") return judged;
       const { nonce, fan } = judged.invite;
       if (!useInvite(sql, nonce, now())) return failed("expired");
       return { is: "proved", proof: { ...nameOfFan(sql, fan), how: "invite" } };
-    }),
+    });
+  },
 });
 
 type Judged =

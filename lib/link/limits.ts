@@ -1,7 +1,9 @@
-/** How much one address may ask for: token buckets, in a memory that is bounded whoever asks. */
+/** How much one address may ask for, and of some things all together: token buckets, in a memory that is bounded whoever asks. */
 
-/** pages: any request · codes: forms that send a code or try one. */
-export type Effort = "pages" | "codes";
+/** pages: any request · codes: forms that send a code or try one · inbox: those about codes for the Fanvue inbox. */
+export type Effort = "pages" | "codes" | "inbox";
+/** Stands for an address where all of them share one allowance. */
+export const everybody = "everybody";
 
 /** A bucket holds so many requests, and gets them back over time. */
 interface Allowance {
@@ -12,6 +14,8 @@ const allowances: Readonly<Record<Effort, Allowance>> = {
   pages: { burst: 60, perSecond: 6 },
   // Many people may share an address; what a single fan or account may be sent is limited beside this.
   codes: { burst: 15, perSecond: 0.1 },
+  // For everybody: each is a write of the whole database. Many more than thirty codes a day can be in need of.
+  inbox: { burst: 120, perSecond: 2 },
 };
 
 interface Bucket {

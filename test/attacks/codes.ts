@@ -141,6 +141,8 @@ const asRead = ({ status, headers: { location }, text }: Answer, typed: string):
 
 export async function askWhoIsAFan(grounds: Grounds, { attempt }: Trials): Promise<void> {
   const { open, home } = grounds;
+  // What all together may ask for was asked for by others before.
+  await open.passTime("minutes");
   const [fan, unreachable, limited] = [
     grounds.newFan("here"),
     grounds.newFan("mute"),

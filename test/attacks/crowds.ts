@@ -61,6 +61,33 @@ export async function claimToBeMany({ open, secure }: Grounds, { attempt }: Tria
   });
 }
 
+const networks = 150;
+/** What all together get at once, and then in a second. */
+const mostAsked = 120;
+const askedPerSecond = 2;
+
+/** Nobody has to have proved anything to ask for a code, and each asking is a write of the whole database. */
+export async function keepTheDatabaseBusy({ open }: Grounds, { attempt }: Trials): Promise<void> {
+  const first = open.visitor();
+  const { fields } = formOf(await first.get("/fanvue/code"), "/fanvue/code");
+  await attempt(`codes for nobody, asked for from ${String(networks)} networks`, async () => {
+    const startedAtMs = performance.now();
+    const answers = await Promise.all(
+      Array.from({ length: networks }, (_, number) => {
+        const visitor = open.visitor(`2001:db8:77:${number.toString(16)}::1`);
+        for (const [name, value] of first.cookies) visitor.cookies.set(name, value);
+        return visitor.post("/fanvue/code", { ...fields, handle: "nobody" });
+      }),
+    );
+    const asked = answers.filter(({ status }) => status === 303).length;
+    const comesBack = ((performance.now() - startedAtMs) / 1000) * askedPerSecond;
+    return asked > mostAsked + comesBack + 1 ? `writes ${String(asked)} times` : undefined;
+  });
+  await attempt("somebody comes meanwhile", async () =>
+    (await open.visitor().get("/")).status === 200 ? undefined : "are kept out",
+  );
+}
+
 const crowd = 10_000;
 /** More than there is room for. */
 const openers = 5200;

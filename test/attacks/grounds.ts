@@ -1,7 +1,7 @@
 /**
  * What is attacked: one installation with the real script before it twice. `open` is reached through a proxy that is
- * trusted, so that attackers who are many can be told apart; `secure` stands under an https address, trusts nobody, and
- * its clock can be put forward.
+ * trusted, so that attackers who are many can be told apart; `secure` stands under an https address and trusts nobody. The
+ * clock of each can be put forward.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -75,7 +75,7 @@ export async function openGrounds(cleaning: Cleaning): Promise<Grounds> {
 
   const env = { NODE_OPTIONS: `--import ${pathToFileURL(join(import.meta.dirname, "clock.ts")).href}` };
   const scripts = {
-    open: home.start("link-server"),
+    open: startScript("link-server", [], { cwd: home.folder, env }),
     secure: startScript("link-server", ["--config", path], { cwd: home.folder, env }),
   };
   const siteOf = (script: RunningScript, address: string, port: number) =>

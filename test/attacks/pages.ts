@@ -59,6 +59,8 @@ export async function nameOneself(grounds: Grounds, { attempt }: Trials): Promis
 }
 
 export async function typeOddThings(grounds: Grounds, { attempt }: Trials): Promise<void> {
+  // What all together may ask for was asked for by others before.
+  await grounds.open.passTime("minutes");
   const { open } = grounds;
   const person = grounds.newFan("typist");
   const visitor = await signedIn(open, person);

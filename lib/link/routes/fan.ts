@@ -126,6 +126,7 @@ export const fanRoutes: readonly Route[] = [
       "handle" in form ? sendInboxCode(form.handle, ask, kit) : checkInboxCode(form.code, ask, kit),
     ),
     effort: "codes",
+    sharedEffort: "inbox",
   },
   { path: "/invite/:token", get: lookAtInvite },
   {

@@ -67,6 +67,8 @@ export interface Route {
   readonly post?: Posting;
   /** What a form costs of what its sender may ask for; left out: a page. */
   readonly effort?: Effort;
+  /** What it costs of what all together may ask for; left out: nothing. */
+  readonly sharedEffort?: Effort;
 }
 export type Posting = (fields: Readonly<Record<string, string>>, ask: Ask, kit: Kit) => Answering;
 

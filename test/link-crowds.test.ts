@@ -1,0 +1,49 @@
+/** The link pages when many come at once: what all together may ask for, and what each still gets. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { choose, inbox, troubles } from "../lib/link/texts.ts";
+import { formTokenOf, type LinkSite, linkSite, signIn, type Visitor, visitorOf } from "./link-site.ts";
+
+/** Somebody from a network that nobody else is in. */
+function fromNetwork(site: LinkSite, number: number): Visitor {
+  const visitor = visitorOf(site);
+  visitor.headers = { "x-forwarded-for": `198.18.${number >> 8}.${number & 255}` };
+  return visitor;
+}
+
+/** What many networks are answered that all ask for a code, each once. */
+async function askForCodes(site: LinkSite, networks: number): Promise<readonly number[]> {
+  const first = fromNetwork(site, 0);
+  await first.get("/fanvue/code");
+  const fields = { form_token: formTokenOf(first.page.text, "/fanvue/code"), handle: "nobody" };
+  const statuses: number[] = [];
+  for (let number = 1; number <= networks; number += 1) {
+    const visitor = fromNetwork(site, number);
+    visitor.cookie = first.cookie;
+    statuses.push(
+      (await visitor.request("POST", "/fanvue/code", new URLSearchParams(fields).toString())).status,
+    );
+  }
+  return statuses;
+}
+
+describe("many networks", () => {
+  it("share what may be asked for in codes for the Fanvue inbox; other ways stay open", async () => {
+    const site = linkSite({ trustProxy: true });
+    const statuses = await askForCodes(site, 150);
+    assert.deepEqual([statuses.lastIndexOf(303), statuses.indexOf(503)], [119, 120]);
+
+    const visitor = fromNetwork(site, 1000);
+    await visitor.get("/fanvue/code");
+    const refused = await visitor.send("/fanvue/code", { handle: "ana_x" });
+    assert.deepEqual([refused.title, refused.headers.get("retry-after")], [troubles.busy.title, "1"]);
+    await visitor.get("/");
+    await signIn(visitor, "/fanvue/sign-in");
+    assert.equal(visitor.page.title, choose.title);
+
+    site.world.nowMs += 1000;
+    const late = fromNetwork(site, 1001);
+    await late.get("/fanvue/code");
+    assert.equal((await late.send("/fanvue/code", { handle: "ana_x" })).title, inbox.codeTitle);
+  });
+});
