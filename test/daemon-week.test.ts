@@ -62,6 +62,7 @@ interface Week {
   readonly ran: readonly Ran[];
   /** How many syncs there were for single fans. */
   readonly fanSyncs: () => number;
+  readonly listenerStarts: () => number;
   /** The most syncs that ran at the same time. */
   readonly mostAtOnce: () => number;
   readonly logged: readonly string[];
@@ -118,6 +119,7 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
   const chance = createChance();
   const ran: Ran[] = [];
   let fanSyncs = 0;
+  let listenerStarts = 0;
   let isOwner = true;
   const times = new Map<string, number>();
   let atOnce = 0;
@@ -134,7 +136,10 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
     signal: stop.signal,
     async run(path, args, { signal, configText = "" }) {
       const script = basename(path, ".ts");
-      if (script === "upsell-listener") return await whenAborted(signal);
+      if (script === "upsell-listener") {
+        listenerStarts += 1;
+        return await whenAborted(signal);
+      }
       const isOfRound = !args.includes("--fan");
       const count = isOfRound ? (times.get(script) ?? 0) + 1 : 0;
       if (isOfRound) {
@@ -157,6 +162,7 @@ async function startWeek(t: TestContext, { from, run = () => ({}) }: WeekOptions
   return {
     ran,
     fanSyncs: () => fanSyncs,
+    listenerStarts: () => listenerStarts,
     mostAtOnce: () => most,
     logged,
     async pass(ms, { wishes = false, finely = false } = {}) {
@@ -328,6 +334,40 @@ describe("a week of the daemon", { timeout: 60_000 }, () => {
     await week.link(21);
     await week.pass(minuteMs, { finely: true });
     assert.deepEqual([week.fanSyncs(), beginnings(week).length - later], [40, 1]);
+    await week.stop();
+  });
+
+  test("sees by one round to many links that came one after the other, too", async (t) => {
+    const week = await startWeek(t, { from: "2026-06-01T00:00:00Z" });
+    await week.pass(minuteMs);
+    const before = beginnings(week).length;
+    await week.link(15);
+    await week.pass(15 * secondMs, { finely: true });
+    const byThen = week.fanSyncs();
+    assert.ok(byThen >= 2 && byThen < 8, `${byThen} of 30`);
+    await week.link(15);
+    await week.pass(2 * minuteMs, { finely: true });
+    assert.equal(beginnings(week).length - before, 1);
+    assert.ok(week.fanSyncs() < 10, "those that waited have been seen to");
+    await week.stop();
+  });
+
+  test("begins a round, and the listeners anew, where a new config concerns them", async (t) => {
+    const week = await startWeek(t, { from: "2026-06-01T00:00:00Z" });
+    await week.pass(minuteMs);
+    const counts = () => [beginnings(week).length, week.listenerStarts()];
+    assert.deepEqual(counts(), [1, 1]);
+    const change = async (more: string) => {
+      week.saveConfig(configText("*/5 * * * *", more));
+      await week.reload();
+      await week.pass(30 * secondMs, { finely: true });
+    };
+    await change("trust_proxy: true");
+    assert.deepEqual(counts(), [1, 1]);
+    await change("protected: [333333333333333333]");
+    assert.deepEqual(counts(), [2, 1]);
+    await change("upsell: { required_entitlement_ids: [], upsell_on_boost: true, offer_message: Hello }");
+    assert.deepEqual(counts(), [3, 2]);
     await week.stop();
   });
 

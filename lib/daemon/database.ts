@@ -66,15 +66,16 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
 }
 
-/** A look reads the whole file, hence only one that has changed, and seldom while a sync keeps changing it. */
+/** A look reads the whole file, hence only one that has changed. */
 const lookEveryMs = 2000;
-const leastMsWhileBusy = 6000;
+/** While a sync is at work, so many turns pass between two looks. */
+const turnsWhileBusy = 3;
 
 /** Looks until the signal is aborted. Throws an OperatorError where another data folder stands in the place of ours. */
 export async function watchDatabase(options: WatchOptions): Promise<void> {
   const { database, isBusy, ownsFolder, log, signal } = options;
   let seen: string | undefined;
-  let seenAtMs = -Infinity;
+  let turns = 0;
   let linksVersion: number | undefined;
   let isLost = false;
   let told: string | undefined;
@@ -110,9 +111,10 @@ export async function watchDatabase(options: WatchOptions): Promise<void> {
   while (!signal.aborted) {
     if (!ownsFolder()) throw replaced(database.path);
     const found = mark(database.path);
-    if (found !== seen && (!isBusy() || performance.now() - seenAtMs >= leastMsWhileBusy)) {
+    turns += 1;
+    if (found !== seen && (!isBusy() || turns >= turnsWhileBusy)) {
       seen = found;
-      seenAtMs = performance.now();
+      turns = 0;
       await look();
     }
     await rest(lookEveryMs, signal);
