@@ -200,7 +200,10 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
     await until("a sync hangs", () => hanging.struck > 0, daemon);
     const [sync, ...others] = daemon.children().values();
     assert.ok(sync !== undefined && others.length === 0);
-    // It hears nothing any more.
+    // It hears nothing any more, not even that a test has failed.
+    t.after(() => {
+      if (isAlive(sync)) process.kill(sync, "SIGKILL");
+    });
     process.kill(sync, "SIGSTOP");
     daemon.process.kill("SIGTERM");
     await until("it is about to end", () => daemon.log().includes("Stopping after the step"), daemon);

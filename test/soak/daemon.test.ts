@@ -116,15 +116,26 @@ async function changeConfig(trouble: Trouble): Promise<void> {
   }
 }
 
-/** Its scripts have to notice by themselves. It is started anew at once, as a service manager does. */
+/** Its scripts have to notice by themselves. It is started anew at once, and again where the disk is full, as a service is. */
 async function killDaemon(trouble: Trouble): Promise<void> {
-  const { stage, daemon, counts } = trouble;
-  daemon.process.kill("SIGKILL");
-  await daemon.result;
-  trouble.saidBefore.push(daemon.log());
-  trouble.daemon = stage.startDaemon("--verbose");
-  counts.daemonKills += 1;
-  await until("it is up again", async () => (await trouble.daemon.health()) !== undefined, trouble.daemon);
+  trouble.daemon.process.kill("SIGKILL");
+  trouble.counts.daemonKills += 1;
+  await startAgain(trouble);
+  const isUp = async () => {
+    const { exitCode } = trouble.daemon.process;
+    if (exitCode !== null) {
+      assert.equal(exitCode, 75, trouble.daemon.log());
+      await startAgain(trouble);
+    }
+    return (await trouble.daemon.health()) !== undefined;
+  };
+  await until("it is up again", isUp, trouble.daemon);
+}
+
+async function startAgain(trouble: Trouble): Promise<void> {
+  await trouble.daemon.result;
+  trouble.saidBefore.push(trouble.daemon.log());
+  trouble.daemon = trouble.stage.startDaemon("--verbose");
 }
 const spenders = { type: "spending", min_lifetime_spend_cents: 10_000 };
 
