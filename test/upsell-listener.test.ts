@@ -1,51 +1,34 @@
 /** The upsell listener on a real connection to the stand-in: who is written to, what, and how often. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, it } from "node:test";
 import { EntitlementType } from "discord-api-types/v10";
-import type { Sql } from "../lib/db.ts";
-import { addLink, saveBooks } from "../lib/store/links.ts";
+import { addLink } from "../lib/store/links.ts";
 import { parseFanId } from "../lib/ids.ts";
-import { saveSnapshot } from "../lib/store/snapshot.ts";
 import { recordFindings } from "../lib/upsell/catch-up.ts";
 import { buy, deleteEntitlement } from "./sandbox/discord-entitlements.ts";
 import { useCommand } from "./sandbox/discord-gateway-interactions.ts";
-import { messagesTo, rename, startBoosting, stopBoosting, writeToBot } from "./sandbox/discord-people.ts";
+import { rename, startBoosting, stopBoosting, writeToBot } from "./sandbox/discord-people.ts";
 import { account } from "./sandbox/discord-setup.ts";
 import { answers } from "./sandbox/faults.ts";
 import { addMember, userIdAt } from "./sandbox/discord-world.ts";
-import { fans, setStage, sku, type Stage, until } from "./upsell-stage.ts";
+import {
+  becomes,
+  fans,
+  heard,
+  saveSubscribers,
+  setStage,
+  settled,
+  sku,
+  type Stage,
+  until,
+} from "./upsell-stage.ts";
 
 const hourMs = 60 * 60_000;
 const [ana, bo, cleo, dan] = [account(0), account(1), account(2), account(3)];
 
 const fan = parseFanId("aaaaaaaa-0000-4000-8000-000000000000") ?? assert.fail();
-/** A snapshot of this moment, in which the fan subscribes. */
-function saveSubscriber(sql: Sql): void {
-  const row = { handle: "ana", displayName: "Ana", isTopSpender: false, status: "active" };
-  saveSnapshot(sql, {
-    endedAtMs: Date.now(),
-    needsKey: "",
-    subscribers: new Map([[fan, { ...row, periodEndsAtMs: undefined, isFree: false }]]),
-    followers: undefined,
-    lists: new Map(),
-  });
-}
-
-const heard = ({ discord }: Stage, id: string) => messagesTo(discord.world, id);
 const isWrittenTo = (stage: Stage, id: string) =>
   until(`${id} is written to`, () => heard(stage, id).length > 0);
-const becomes = (stage: Stage, index: number, state: string, occasion?: string) =>
-  until(
-    `the offer to fan ${String(index)} is ${state}`,
-    async () => (await stage.state(index, occasion)) === state,
-  );
-/** Somebody boosts and is written to: whatever was told before was dealt with. */
-async function settled(stage: Stage, index = 3): Promise<void> {
-  startBoosting(stage.discord.world, userIdAt(index));
-  await becomes(stage, index, "sent");
-}
 
 describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
   it("writes once to whoever begins to boost, by a name that does no harm", async (t) => {
@@ -88,7 +71,7 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
     const bot = addMember(world, { id: userIdAt(50), username: "robot", bot: true }).user.id;
     await stage.database.write((sql) => {
       addLink(sql, { fan, platform: "discord", account: ana, source: "proved" }, 1);
-      saveSubscriber(sql);
+      saveSubscribers(sql, [fan], Date.now());
     });
     await stage.start();
     startBoosting(world, bot);
@@ -108,59 +91,6 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
       [bot, ana, bo].map((id) => heard(stage, id)),
       [[], [], []],
     );
-  });
-
-  it("reckons with what was written into an address book since the last sync", async (t) => {
-    const stage = await setStage(t);
-    const { world } = stage.discord;
-    const book = join(stage.folder, "discord_addressbook.yaml");
-    writeFileSync(book, `${fan}:\n  - "${ana}"\n`);
-    await stage.database.write((sql) => {
-      saveSubscriber(sql);
-    });
-    await stage.start();
-    startBoosting(world, ana);
-    await becomes(stage, 0, "known");
-
-    writeFileSync(book, "no map");
-    startBoosting(world, bo);
-    const complaints = () => stage.logged.filter((line) => /^The offers wait: .*this is no map/.test(line));
-    await until("the broken book is told of", () => complaints().length > 0);
-    startBoosting(world, cleo);
-    await becomes(stage, 2, "waiting");
-    writeFileSync(book, `${fan}:\n  - "${ana}"\n  - "${bo}"\n`);
-    startBoosting(world, dan);
-    await becomes(stage, 3, "sent");
-    assert.deepEqual([await stage.state(1), await stage.state(2)], ["known", "sent"]);
-    assert.deepEqual([heard(stage, ana), heard(stage, bo), complaints().length], [[], [], 1]);
-  });
-
-  it("lets everybody wait while an address book of the last sync is gone", async (t) => {
-    const stage = await setStage(t);
-    await stage.database.write((sql) => {
-      const path = join(stage.folder, "discord_addressbook.yaml");
-      saveBooks(sql, [{ path, links: [{ fan, platform: "discord", account: ana }] }], 1);
-    });
-    await stage.start();
-    startBoosting(stage.discord.world, bo);
-    const isTold = (line: string) => line.includes("had one entry at the last run and is missing now");
-    await until("the lost book is told of", () => stage.logged.some(isTold));
-    assert.deepEqual([await stage.state(1), heard(stage, bo)], ["waiting", []]);
-  });
-
-  it("lets linked people wait of whom no sync has said whether they subscribe", async (t) => {
-    const stage = await setStage(t);
-    await stage.database.write((sql) => {
-      addLink(sql, { fan, platform: "discord", account: ana, source: "proved" }, 1);
-    });
-    await stage.start();
-    startBoosting(stage.discord.world, ana);
-    await becomes(stage, 0, "waiting");
-    await settled(stage);
-    startBoosting(stage.discord.world, bo);
-    await becomes(stage, 1, "sent");
-    assert.equal(stage.logged.filter((line) => line.includes("waits until a sync has run")).length, 1);
-    assert.deepEqual([await stage.state(0), heard(stage, ana)], ["waiting", []]);
   });
 
   it("remembers closed direct messages and tries no other offer", async (t) => {

@@ -67,7 +67,10 @@ describe("an occasion", () => {
   });
 
   it("is put aside for those who want nothing, and for subscribers", () => {
-    const is = (verdict: Verdict["is"] | undefined, { toSubscribers = false, ageMs = 0 } = {}) =>
+    const is = (
+      verdict: Verdict["is"] | undefined,
+      { toSubscribers = false, ageMs = 0, noticedAgoMs = 2 * dayMs } = {},
+    ) =>
       maySend(
         {
           refusal: undefined,
@@ -83,15 +86,22 @@ describe("an occasion", () => {
                 },
         },
         { toSubscribers },
+        nowMs - noticedAgoMs,
         nowMs,
       ).is;
     assert.equal(is(undefined), "yes");
     assert.deepEqual([is("yes"), is("no"), is("unknown")], ["never", "yes", "not yet"]);
     assert.deepEqual([is("no", { ageMs: dayMs }), is("no", { ageMs: dayMs + 1 })], ["yes", "not yet"]);
+    const before = { ageMs: 2, noticedAgoMs: 2 };
+    assert.deepEqual([is("no", before), is("yes", before)], ["not yet", "never"]);
+    assert.equal(is("no", { ageMs: 1, noticedAgoMs: 2 }), "yes");
     const anyway = { toSubscribers: true, ageMs: dayMs + 1 };
     assert.deepEqual([is("yes", anyway), is("unknown", anyway)], ["yes", "yes"]);
     for (const refusal of ["stop", "closed"] as const)
-      assert.equal(maySend({ refusal, membership: undefined }, { toSubscribers: true }, nowMs).is, "never");
+      assert.equal(
+        maySend({ refusal, membership: undefined }, { toSubscribers: true }, 0, nowMs).is,
+        "never",
+      );
   });
 
   it("ends with a STOP, however it is written", () => {

@@ -11,7 +11,7 @@ import { temporaryFolder } from "./harness.ts";
 import { messagesTo, startBoosting } from "./sandbox/discord-people.ts";
 import { account } from "./sandbox/discord-setup.ts";
 import { answers } from "./sandbox/faults.ts";
-import { setStage, type Stage, until } from "./upsell-stage.ts";
+import { becomes, setStage, type Stage, until } from "./upsell-stage.ts";
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -25,8 +25,6 @@ const refusal = (status: number, code: number) => answers(status, { message: "No
 
 const isTold = (stage: Stage, words: string) =>
   until(`it is told that ${words}`, () => stage.logged.some((line) => line.includes(words)));
-const becomes = (stage: Stage, index: number, state: string) =>
-  until(`${String(index)} is ${state}`, async () => (await stage.state(index)) === state);
 const states = (stage: Stage, indexes: readonly number[]) =>
   Promise.all(indexes.map((index) => stage.state(index)));
 const opened = ({ discord }: Stage) =>

@@ -5,10 +5,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import pino from "pino";
 import { stringify } from "yaml";
 import { loadConfig } from "../lib/config/load.ts";
-import { type Database, openDatabase } from "../lib/db.ts";
+import { type Database, openDatabase, type Sql } from "../lib/db.ts";
+import type { FanId } from "../lib/ids.ts";
 import { loadOfferState, type OfferState } from "../lib/store/offers.ts";
+import { saveSnapshot } from "../lib/store/snapshot.ts";
 import { listen } from "../lib/upsell/listen.ts";
 import { temporaryFolder } from "./harness.ts";
+import { messagesTo, startBoosting } from "./sandbox/discord-people.ts";
 import { discordFor, account } from "./sandbox/discord-setup.ts";
 import type { DiscordSandbox } from "./sandbox/discord.ts";
 import { addMember } from "./sandbox/discord-world.ts";
@@ -156,4 +159,33 @@ export async function until(what: string, isSo: () => boolean | Promise<boolean>
     if (Date.now() > giveUpAtMs) throw new Error(`it did not come to pass that ${what}`);
     await pause(5);
   }
+}
+
+// ---- What becomes of it -----------------------------------------------------------------------------------------
+
+/** A snapshot in which these fans subscribe. */
+export function saveSubscribers(sql: Sql, fans: readonly FanId[], endedAtMs: number): void {
+  const row = { handle: "ana", displayName: "Ana", isTopSpender: false, status: "active" };
+  saveSnapshot(sql, {
+    endedAtMs,
+    needsKey: "",
+    subscribers: new Map(fans.map((id) => [id, { ...row, periodEndsAtMs: undefined, isFree: false }])),
+    followers: undefined,
+    lists: new Map(),
+  });
+}
+
+/** What the bot wrote to somebody. */
+export const heard = ({ discord }: Stage, id: string): readonly string[] => messagesTo(discord.world, id);
+
+export const becomes = (stage: Stage, index: number, state: OfferState, occasion?: string): Promise<void> =>
+  until(
+    `the offer to fan ${String(index)} is ${state}`,
+    async () => (await stage.state(index, occasion)) === state,
+  );
+
+/** Somebody boosts and is written to: whatever was told before was dealt with. */
+export async function settled(stage: Stage, index = 3): Promise<void> {
+  startBoosting(stage.discord.world, account(index));
+  await becomes(stage, index, "sent");
 }

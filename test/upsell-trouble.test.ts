@@ -7,7 +7,7 @@ import { buy } from "./sandbox/discord-entitlements.ts";
 import { messagesTo, startBoosting, writeToBot } from "./sandbox/discord-people.ts";
 import { account } from "./sandbox/discord-setup.ts";
 import { answers, passes } from "./sandbox/faults.ts";
-import { setStage, sku, type Stage, until } from "./upsell-stage.ts";
+import { becomes, setStage, sku, type Stage, until } from "./upsell-stage.ts";
 
 const hourMs = 60 * 60_000;
 const [ana, bo, cleo, dan] = [account(0), account(1), account(2), account(3)];
@@ -16,8 +16,6 @@ const messages = { method: "POST", path: /\/channels\/\d+\/messages$/ };
 
 const isTold = (stage: Stage, words: string) =>
   until(`it is told that ${words}`, () => stage.logged.some((line) => line.includes(words)));
-const becomes = (stage: Stage, index: number, state: string, occasion?: string) =>
-  until(`${String(index)} is ${state}`, async () => (await stage.state(index, occasion)) === state);
 const confirmed = (stage: Stage, id: string) =>
   until(`the STOP of ${id} is confirmed`, () =>
     messagesTo(stage.discord.world, id).some((text) =>

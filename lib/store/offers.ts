@@ -38,6 +38,15 @@ export function loadOfferState(sql: Sql, { account, occasion }: Offer): OfferSta
   return row === undefined ? undefined : state.parse(row["state"]);
 }
 
+/** When one was noticed; undefined: nothing is on record. */
+export function loadNoticedAtMs(sql: Sql, { account, occasion }: Offer): number | undefined {
+  const row = sql.get("SELECT noticed_at_ms FROM offers WHERE account = ? AND occasion = ?", [
+    account,
+    occasion,
+  ]);
+  return row === undefined ? undefined : integer(row, "noticed_at_ms");
+}
+
 /** Puts an occasion on record. Gives false, and changes nothing, where it is there already, in whatever state. */
 export function noticeOffer(sql: Sql, offer: Offer, as: "known" | "waiting", nowMs: number): boolean {
   if (loadOfferState(sql, offer) !== undefined) return false;
@@ -85,12 +94,16 @@ export const loadTriesSince = (sql: Sql, sinceMs: number): readonly number[] =>
     )
     .map((row) => integer(row, "changed_at_ms"));
 
-/** Dates the tries that are on record as of later than `afterMs` to `nowMs`. */
-export function dateTriesBack(sql: Sql, { afterMs, nowMs }: { afterMs: number; nowMs: number }): void {
+/** Whether anything is on record as of later than `afterMs`. */
+export const hasDatesAfter = (sql: Sql, afterMs: number): boolean =>
+  sql.get("SELECT 1 FROM offers WHERE max(noticed_at_ms, changed_at_ms) > ? LIMIT 1", [afterMs]) !==
+  undefined;
+
+/** Dates whatever is on record as of later than `nowMs` to `nowMs`. */
+export function dateBack(sql: Sql, nowMs: number): void {
   sql.run(
-    `UPDATE offers SET changed_at_ms = ?
-     WHERE state IN ('sending', 'sent', 'refused', 'failed') AND changed_at_ms > ?`,
-    [nowMs, afterMs],
+    "UPDATE offers SET noticed_at_ms = min(noticed_at_ms, ?1), changed_at_ms = min(changed_at_ms, ?1)",
+    [nowMs],
   );
 }
 

@@ -1,6 +1,7 @@
 /** Who deserves an offer, for what, and why not. Pure. */
 import { EntitlementType } from "discord-api-types/v10";
 import type { UpsellConfig } from "../config/shape.ts";
+import { dayMs } from "../durations.ts";
 import { type DiscordUserId, parseDiscordUserId } from "../ids.ts";
 import type { Verdict } from "../model.ts";
 import type { Offer, RefusalReason } from "../store/offers.ts";
@@ -65,28 +66,48 @@ export interface Receiver {
   readonly membership: { readonly subscribes: Verdict; readonly readAtMs: number | undefined } | undefined;
 }
 
-export type MaySend = { readonly is: "yes" } | { readonly is: "never" | "not yet"; readonly because: string };
+export type MaySend =
+  | { readonly is: "yes" }
+  | { readonly is: "never"; readonly because: string }
+  /** `needsSync`: no sync has run for so long that none seems to run at all. */
+  | { readonly is: "not yet"; readonly because: string; readonly needsSync: boolean };
 
-const oldestSnapshotMs = 24 * 60 * 60 * 1000;
-
-/** Whether somebody may be sent an offer, by what is on record of them. */
+/**
+ * Whether somebody may be sent an offer that was noticed at `noticedAtMs`, by what is on record of them. That a linked
+ * person does not subscribe is shown only by what was read since: they may have subscribed, linked and boosted at once.
+ */
 export function maySend(
   { refusal, membership }: Receiver,
   { toSubscribers }: Pick<UpsellConfig, "toSubscribers">,
+  noticedAtMs: number,
   nowMs: number,
 ): MaySend {
   if (refusal === "stop") return { is: "never", because: "wants no messages" };
   if (refusal === "closed") return { is: "never", because: "takes no direct messages" };
   if (toSubscribers || membership === undefined) return { is: "yes" };
   const { subscribes, readAtMs } = membership;
-  if (readAtMs === undefined || nowMs - readAtMs > oldestSnapshotMs)
-    return { is: "not yet", because: "is linked, and the last sync is more than a day old" };
+  if (readAtMs === undefined || nowMs - readAtMs > dayMs)
+    return {
+      is: "not yet",
+      because: "is linked, and no sync has run for more than a day",
+      needsSync: true,
+    };
   switch (subscribes.is) {
     case "yes":
       return { is: "never", because: "is linked and subscribes already" };
     case "no":
-      return { is: "yes" };
+      return readAtMs > noticedAtMs
+        ? { is: "yes" }
+        : {
+            is: "not yet",
+            because: "is linked, and may have subscribed since the last sync",
+            needsSync: false,
+          };
     case "unknown":
-      return { is: "not yet", because: `is linked, and may subscribe: ${subscribes.because}` };
+      return {
+        is: "not yet",
+        because: `is linked, and may subscribe: ${subscribes.because}`,
+        needsSync: false,
+      };
   }
 }

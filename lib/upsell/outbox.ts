@@ -10,8 +10,9 @@ import { OperatorError, PlatformError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import {
   countRefusal,
-  dateTriesBack,
+  dateBack,
   forgetWaitingOffer,
+  hasDatesAfter,
   type LastingTrouble,
   loadOffers,
   loadOfferState,
@@ -26,8 +27,8 @@ import {
 import { createBell } from "./bell.ts";
 import { longestWindowMs, nextSlotMs } from "./budget.ts";
 import type { Courier, Delivery, Standing } from "./courier.ts";
-import { type MaySend, maySend } from "./occasions.ts";
-import { loadReceiver } from "./receiver.ts";
+import type { MaySend } from "./occasions.ts";
+import { mayBeSent } from "./receiver.ts";
 import { type Later, lastingTroubles } from "./refusals.ts";
 import { honourStop } from "./stops.ts";
 
@@ -69,6 +70,7 @@ export function openOutbox(options: OutboxOptions): Outbox {
     closedUntilMs: 0,
     inVain: 0,
     toldEndMs: 0,
+    toldNoSync: false,
     toldTrouble: undefined,
   };
   return {
@@ -93,6 +95,8 @@ interface Office extends OutboxOptions {
   inVain: number;
   /** The end of a wait that was logged. */
   toldEndMs: number;
+  /** Whether it was logged that no sync runs. */
+  toldNoSync: boolean;
   /** Trouble that was logged and lasts. */
   toldTrouble: string | undefined;
 }
@@ -164,15 +168,13 @@ async function mendDates({ database, now, log }: Office): Promise<void> {
   const afterMs = nowMs + clockToleranceMs;
   const troublesAhead = (sql: Sql) =>
     troubles.filter((trouble) => (loadTroubleAtMs(sql, trouble) ?? 0) > afterMs);
-  const isAhead = await database.read(
-    (sql) => loadTriesSince(sql, afterMs).length > 0 || troublesAhead(sql).length > 0,
-  );
+  const isAhead = await database.read((sql) => hasDatesAfter(sql, afterMs) || troublesAhead(sql).length > 0);
   if (!isAhead) return;
   await database.write((sql) => {
-    dateTriesBack(sql, { afterMs, nowMs });
+    dateBack(sql, nowMs);
     for (const trouble of troublesAhead(sql)) saveTroubleAtMs(sql, trouble, nowMs);
   });
-  log.warn("Tries are on record as of a time to come: the clock was ahead. They count as of now.");
+  log.warn("Offers are on record as of a time to come: the clock was ahead. They count as of now.");
 }
 
 // ---- One offer --------------------------------------------------------------------------------------------------
@@ -227,8 +229,8 @@ type Judge = (sql: Sql, offer: Offer) => MaySend;
 
 const judgeBy =
   ({ books }: AddressBooks, { upsell, now }: Office): Judge =>
-  (sql, { account }) =>
-    maySend(loadReceiver(sql, account, books, now()), upsell, now());
+  (sql, offer) =>
+    mayBeSent(sql, offer, { books, upsell, nowMs: now() });
 
 async function putAside(
   office: Office,
@@ -240,6 +242,12 @@ async function putAside(
     return;
   }
   const { log, told } = office;
+  if (judged.needsSync && !office.toldNoSync) {
+    office.toldNoSync = true;
+    log.warn(
+      "Offers to linked people wait, since no sync has run for more than a day. Run `npm run sync-discord`, or have `npm run daemon` do it.",
+    );
+  }
   const name = `${offer.account} ${offer.occasion}`;
   if (told.has(name)) return;
   told.add(name);

@@ -5,8 +5,8 @@ import type { Database } from "../db.ts";
 import type { Reason } from "../model.ts";
 import { isStarted, loadOffers, loadOfferState, type Offer } from "../store/offers.ts";
 import { fetchOccasions, type CatchUpOptions } from "./catch-up.ts";
-import { maySend, skuOf } from "./occasions.ts";
-import { loadReceiver } from "./receiver.ts";
+import { skuOf } from "./occasions.ts";
+import { mayBeSent } from "./receiver.ts";
 
 interface PreviewRow extends Offer {
   readonly would: "get an offer" | "be recorded without a message" | "wait" | "get none";
@@ -35,7 +35,7 @@ export async function fetchPreview(options: PreviewOptions): Promise<Preview> {
   const { found, unread } = await fetchOccasions(options);
   const offers = await database.read((sql) => {
     const rowOf = (offer: Offer): PreviewRow => {
-      const may = maySend(loadReceiver(sql, offer.account, books, now()), upsell, now());
+      const may = mayBeSent(sql, offer, { books, upsell, nowMs: now() });
       if (may.is === "yes") return { ...offer, would: "get an offer", because: undefined };
       return { ...offer, would: may.is === "never" ? "get none" : "wait", because: may.because };
     };
