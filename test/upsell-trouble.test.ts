@@ -170,6 +170,25 @@ describe("the upsell listener", { concurrency: 3, timeout: 20_000 }, () => {
     await becomes(stage, 2, "sent", purchase);
   });
 
+  it("tells once that purchases are refused, says why, and goes on with boosts", async (t) => {
+    const stage = await setStage(t);
+    const { world, faults, gateway } = stage.discord;
+    const refusal = answers(403, { message: "Missing Access", code: 50_001 });
+    faults.push({ path: /\/entitlements$/, fault: refusal });
+    await stage.start();
+    const asked = (end: string) => stage.discord.requests.filter(({ path }) => path.endsWith(end)).length;
+    // Before the connection, after it, and after a gap.
+    gateway.forgetSessions();
+    gateway.drop();
+    await until("it is asked again", () => asked("/entitlements") >= 3);
+    startBoosting(world, ana);
+    await becomes(stage, 0, "sent");
+    const told = stage.logged.filter((line) => line.includes("refuses to show the bot what was bought"));
+    assert.equal(told.length, 1);
+    assert.match(told[0] ?? "", /SKUs of the bot's own application/);
+    assert.ok(!stage.logged.some((line) => line.includes("no access to the server")));
+  });
+
   it("keeps the offers while Discord takes a link in the text for harmful", async (t) => {
     const stage = await setStage(t);
     const { world, faults } = stage.discord;

@@ -1,7 +1,8 @@
 /** Reading of what users bought of the bot's own application. */
 import { Routes } from "discord-api-types/v10";
 import { z } from "zod";
-import { fetchShaped, reasonOf } from "./fetch.ts";
+import type { Reason } from "../model.ts";
+import { fetchShaped, type Misread, reasonOf } from "./fetch.ts";
 import type { Read } from "./guild.ts";
 import type { DiscordRest } from "./rest.ts";
 
@@ -48,10 +49,22 @@ export async function fetchEntitlements(
     const query = { sku_ids: skuIds.join(","), exclude_ended: "true", limit: String(pageSize), after };
     const route = Routes.entitlements(application.value.id);
     const page = await fetchShaped(rest, route, z.array(entitlementShape), query);
-    if (page.is !== "value") return { unreadable: reasonOf(page, "the purchases") };
+    if (page.is !== "value") return { unreadable: whyNoPurchases(page) };
     found.push(...page.value);
     const last = page.value.map(({ id }) => BigInt(id)).reduce((a, b) => (a > b ? a : b), BigInt(after));
     if (page.value.length < pageSize || last === BigInt(after)) return { value: found };
     after = String(last);
   }
+}
+
+/** A refusal speaks of the bot's application, and of no server. */
+function whyNoPurchases(misread: Misread): Reason {
+  const reason = reasonOf(misread, "the purchases");
+  if (misread.is !== "refused" || reason.isPassing === true) return reason;
+  const { status, code } = misread;
+  return {
+    because: `Discord refuses to show the bot what was bought of its application (status ${status}, code ${code}).`,
+    remedy:
+      "See in https://discord.com/developers/applications that the ids under upsell.required_entitlement_ids are SKUs of the bot's own application.",
+  };
 }

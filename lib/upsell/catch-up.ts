@@ -25,22 +25,16 @@ export interface CatchUpOptions {
   readonly now: () => number;
 }
 
-type Part =
-  | { readonly occasions: readonly Occasion[]; readonly found: readonly OfferDue[] }
-  | { readonly unread: Reason };
+/** Reads one thing that Discord shows. Throws a PlatformError where Discord refuses the token. */
+export type Reading = (options: CatchUpOptions) => Promise<Findings>;
 
-/** Reads all that the configured occasions need. Throws a PlatformError where Discord refuses the token. */
-export async function fetchOccasions(options: CatchUpOptions): Promise<Findings> {
-  const { upsell } = options;
-  const parts: Part[] = [];
-  if (upsell.onBoost) parts.push(await fetchBoosters(options));
-  if (upsell.requiredEntitlementIds.length > 0) parts.push(await fetchPurchases(options));
-  return {
-    found: parts.flatMap((part) => ("found" in part ? part.found : [])),
-    read: new Set(parts.flatMap((part) => ("found" in part ? part.occasions : []))),
-    unread: parts.flatMap((part) => ("unread" in part ? [part.unread] : [])),
-  };
-}
+/** All readings that the configured occasions need; each may fail by itself. */
+export const readingsOf = ({ onBoost, requiredEntitlementIds }: UpsellConfig): readonly Reading[] => [
+  ...(onBoost ? [fetchBoosters] : []),
+  ...(requiredEntitlementIds.length > 0 ? [fetchPurchases] : []),
+];
+
+const nothingFor = (unread: Reason): Findings => ({ found: [], read: new Set(), unread: [unread] });
 
 const restFor = ({ discord: { apiUrl, token }, log, signal }: CatchUpOptions) =>
   openRest({ apiUrl, token, log, signal });
@@ -50,23 +44,24 @@ const intentOff: Reason = {
   remedy: "Switch it on under Bot in https://discord.com/developers/applications.",
 };
 
-async function fetchBoosters(options: CatchUpOptions): Promise<Part> {
+async function fetchBoosters(options: CatchUpOptions): Promise<Findings> {
   const rest = restFor(options);
   const guild = await fetchGuild(rest, options.discord.guildId);
-  if ("unreadable" in guild) return { unread: guild.unreadable };
+  if ("unreadable" in guild) return nothingFor(guild.unreadable);
   const list = await fetchMemberList(rest, guild.value);
-  if (list.is === "forbidden") return { unread: intentOff };
-  if (list.is === "unreadable") return { unread: list.reason };
+  if (list.is === "forbidden") return nothingFor(intentOff);
+  if (list.is === "unreadable") return nothingFor(list.reason);
   const found = [...list.members.values()].flatMap((member) => boostBy(member, options.upsell) ?? []);
-  return { occasions: ["boost"], found };
+  return { found, read: new Set(["boost"]), unread: [] };
 }
 
-async function fetchPurchases(options: CatchUpOptions): Promise<Part> {
+async function fetchPurchases(options: CatchUpOptions): Promise<Findings> {
   const { upsell, now } = options;
   const purchases = await fetchEntitlements(restFor(options), upsell.requiredEntitlementIds);
-  if ("unreadable" in purchases) return { unread: purchases.unreadable };
+  if ("unreadable" in purchases) return nothingFor(purchases.unreadable);
   const found = purchases.value.flatMap((purchase) => purchaseBy(purchase, upsell, now()) ?? []);
-  return { occasions: occasionsOf(upsell).filter((each) => skuOf(each) !== undefined), found };
+  const read = occasionsOf(upsell).filter((occasion) => skuOf(occasion) !== undefined);
+  return { found, read: new Set(read), unread: [] };
 }
 
 // ---- Putting it on record ---------------------------------------------------------------------------------------

@@ -4,17 +4,19 @@ import type { Client, ClientOptions } from "discord.js";
 import { serveCommands } from "../commands/serve.ts";
 import type { Config, DiscordConfig, UpsellConfig } from "../config/shape.ts";
 import type { Database } from "../db.ts";
-import { BusyError, OperatorError, PlatformError } from "../errors.ts";
+import { BusyError } from "../errors.ts";
 import { lockPath, withLock } from "../lock.ts";
 import type { Log } from "../log.ts";
+import type { Reason } from "../model.ts";
 import { endOccasion, isStarted, loadOffers, loadStarted } from "../store/offers.ts";
-import { type Bell, createBell } from "./bell.ts";
-import { fetchOccasions, recordFindings } from "./catch-up.ts";
+import { createBell } from "./bell.ts";
+import { type CatchUpOptions, type Reading, readingsOf, recordFindings } from "./catch-up.ts";
 import { connect, type Connection } from "./connect.ts";
 import { createCourier } from "./courier.ts";
 import { hear } from "./hear.ts";
+import { createLookout, keepLooking, type Lookout } from "./lookout.ts";
 import { occasionsOf } from "./occasions.ts";
-import { openOutbox, type Outbox } from "./outbox.ts";
+import { openOutbox } from "./outbox.ts";
 import { honourMissedStops } from "./stops.ts";
 
 export interface ListenOptions {
@@ -51,9 +53,10 @@ const patienceMs = 1000;
 async function listenAlone(options: ListenOptions): Promise<void> {
   const { config, discord, signal, log } = options;
   const { upsell } = config;
+  const lookouts = upsell === undefined ? [] : lookoutsOf(options, upsell);
   await endOccasions(options);
   if (upsell === undefined) log.info("The config has no upsell section: only the slash commands are served.");
-  else await prepare(options, upsell);
+  else await prepare(options, upsell, lookouts);
 
   const cutOff = new AbortController();
   const connection = await connect({
@@ -66,7 +69,7 @@ async function listenAlone(options: ListenOptions): Promise<void> {
   });
   if (connection === undefined) return;
   const over = new AbortController();
-  const work = Promise.all(tasks(options, connection, AbortSignal.any([signal, over.signal])));
+  const work = Promise.all(tasks(options, connection, lookouts, AbortSignal.any([signal, over.signal])));
   try {
     // The commands alone are done with their setting up at once, and answered until the end.
     await Promise.race([connection.ended, aborted(signal), work.then(() => aborted(signal))]);
@@ -91,35 +94,47 @@ const aborted = (signal: AbortSignal): Promise<void> =>
 function tasks(
   options: ListenOptions,
   { client }: Connection,
+  lookouts: readonly Lookout[],
   signal: AbortSignal,
 ): readonly Promise<void>[] {
   const { config, database, now, log } = options;
   const commands = serveCommands({ client, config, database, now, log });
   const { upsell } = config;
-  return upsell === undefined ? [commands] : [commands, ...offerTasks(options, upsell, client, signal)];
+  if (upsell === undefined) return [commands];
+  return [commands, ...offerTasks(options, { upsell, client, lookouts, signal })];
+}
+
+interface OfferService {
+  readonly upsell: UpsellConfig;
+  readonly client: Client<true>;
+  readonly lookouts: readonly Lookout[];
+  readonly signal: AbortSignal;
 }
 
 function offerTasks(
   options: ListenOptions,
-  upsell: UpsellConfig,
-  client: Client<true>,
-  signal: AbortSignal,
+  { upsell, client, lookouts, signal }: OfferService,
 ): readonly Promise<void>[] {
   const { config, discord, database, now, log } = options;
   const courier = createCourier({ client, discord, upsell, now });
   const outbox = openOutbox({ database, configPath: config.path, upsell, courier, now, log });
-  const bell = createBell();
-  const lookout = { ...options, upsell, outbox, bell, signal };
+  const wake = () => {
+    outbox.wake();
+  };
+  const watches = lookouts.map((lookout) => ({ lookout, bell: createBell() }));
+  const heard = { ...options, upsell, signal };
   hear(client, {
-    ...lookout,
-    onDue() {
-      outbox.wake();
-    },
+    ...heard,
+    onDue: wake,
     onGap() {
-      bell.ring();
+      for (const { bell } of watches) bell.ring();
     },
   });
-  return [honourMissedStops(client, lookout), keepLooking(lookout), outbox.run(signal)];
+  return [
+    honourMissedStops(client, heard),
+    ...watches.map(({ lookout, bell }) => keepLooking(lookout, { bell, onLooked: wake, signal })),
+    outbox.run(signal),
+  ];
 }
 
 // ---- Before the connection --------------------------------------------------------------------------------------
@@ -139,7 +154,11 @@ async function endOccasions({ config: { upsell }, database, log }: ListenOptions
 }
 
 /** Says what an earlier end left open, and puts on record who boosts or has bought from before the first start. */
-async function prepare(options: ListenOptions, upsell: UpsellConfig): Promise<void> {
+async function prepare(
+  options: ListenOptions,
+  upsell: UpsellConfig,
+  lookouts: readonly Lookout[],
+): Promise<void> {
   const { database, log } = options;
   const { open, isFirst } = await database.read((sql) => ({
     open: loadOffers(sql, "sending").length,
@@ -149,43 +168,23 @@ async function prepare(options: ListenOptions, upsell: UpsellConfig): Promise<vo
     log.warn(
       `Of ${open} ${open === 1 ? "offer" : "offers"} it is open whether they arrived; they are not sent again.`,
     );
-  if (isFirst) await look({ ...options, upsell });
+  if (isFirst) for (const lookout of lookouts) await lookout.look(options.signal);
 }
 
 // ---- Looking ----------------------------------------------------------------------------------------------------
 
-const lookEveryMs = 60 * 60_000;
-const lookAgainMs = 60_000;
+/** One for each thing that Discord shows, so that a trouble with one leaves the others alone. */
+const lookoutsOf = (options: ListenOptions, upsell: UpsellConfig): readonly Lookout[] =>
+  readingsOf(upsell).map((reading) =>
+    createLookout((signal) => look(reading, { ...options, upsell, signal }), options.log),
+  );
 
-interface Lookout extends ListenOptions {
-  readonly upsell: UpsellConfig;
-  readonly outbox: Outbox;
-  /** Rung where something may have been missed. */
-  readonly bell: Bell;
-}
-
-async function keepLooking(lookout: Lookout): Promise<void> {
-  const { outbox, bell, signal } = lookout;
-  while (!signal.aborted) {
-    const isWhole = await look(lookout);
-    outbox.wake();
-    await bell.rest(isWhole ? lookEveryMs : lookAgainMs, signal);
-  }
-}
-
-/** Reads who boosts and who has bought, and puts it on record; gives whether all of it could be read. */
-async function look(options: Omit<Lookout, "outbox" | "bell">): Promise<boolean> {
+/** Puts on record who boosts, or who has bought; gives why that could not be read. */
+async function look(reading: Reading, options: CatchUpOptions & ListenOptions): Promise<readonly Reason[]> {
   const { database, now, log, signal } = options;
-  try {
-    const findings = await fetchOccasions(options);
-    if (signal.aborted) return false;
-    for (const { because, remedy } of findings.unread) log.warn(`${because} ${remedy}`);
-    const waiting = await database.write((sql) => recordFindings(sql, findings, now()));
-    if (waiting > 0) log.info(`${waiting} ${waiting === 1 ? "offer is" : "offers are"} due.`);
-    return findings.unread.length === 0;
-  } catch (error) {
-    if (!(error instanceof OperatorError) || error instanceof PlatformError) throw error;
-    log.error(`${error.message} ${error.remedy}`);
-    return false;
-  }
+  const findings = await reading(options);
+  if (signal.aborted || findings.read.size === 0) return findings.unread;
+  const waiting = await database.write((sql) => recordFindings(sql, findings, now()));
+  if (waiting > 0) log.info(`${waiting} ${waiting === 1 ? "offer is" : "offers are"} due.`);
+  return findings.unread;
 }

@@ -4,7 +4,7 @@ import type { Config } from "../config/shape.ts";
 import type { Database } from "../db.ts";
 import type { Reason } from "../model.ts";
 import { isStarted, loadOffers, loadOfferState, type Offer } from "../store/offers.ts";
-import { fetchOccasions, type CatchUpOptions } from "./catch-up.ts";
+import { type CatchUpOptions, type Findings, readingsOf } from "./catch-up.ts";
 import { skuOf } from "./occasions.ts";
 import { mayBeSent } from "./receiver.ts";
 
@@ -32,7 +32,10 @@ export interface PreviewOptions extends CatchUpOptions {
 export async function fetchPreview(options: PreviewOptions): Promise<Preview> {
   const { database, config, upsell, now } = options;
   const { books } = loadAddressBooks(config.path);
-  const { found, unread } = await fetchOccasions(options);
+  const readings: Findings[] = [];
+  for (const reading of readingsOf(upsell)) readings.push(await reading(options));
+  const found = readings.flatMap((findings) => findings.found);
+  const unread = readings.flatMap((findings) => findings.unread);
   const offers = await database.read((sql) => {
     const rowOf = (offer: Offer): PreviewRow => {
       const may = mayBeSent(sql, offer, { books, upsell, nowMs: now() });
