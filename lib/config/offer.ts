@@ -82,14 +82,25 @@ function unknownPlaceholder(name: string): string {
 const period = String.raw`(?:day|week|month|year|trial|sub|subscription|membership|access)s?`;
 const between = String.raw`(?:(?:\d+|one|two|three|first|full|whole|entire|fanvue|vip)[\s-]){0,2}`;
 
+const all = String.raw`(?:(?<![\d.,])100|\b(?:(?:a|one) )?hundred) ?(?:%|per ?cent)`;
+const discount = String.raw`(?:discount|reduction|rebate|rabatt)`;
+
 /** Ways to say that nothing is to be paid, for a text in small letters with single blanks. */
 const gifts: readonly RegExp[] = [
-  /(?<![\d.,])100 ?(?:%|per ?cent)[ -]?(?:off|discount|reduction|rebate|rabatt|free|cheaper)\b/,
-  /\b(?:discount|reduction|rebate|rabatt) (?:of|by|von) 100 ?(?:%|per ?cent)/,
+  new RegExp(String.raw`${all}[ -]?(?:off|${discount}|free|cheaper)\b`),
+  new RegExp(String.raw`\b${discount} (?:of|by|von) ${all}`),
+  new RegExp(String.raw`\b(?:full|complete) ${discount}\b|\b(?:full|whole|entire) price off\b`),
   /(?<!\S)[-−] ?100 ?%/,
   // Promotion codes.
   /(?<![\d$€£.,])100[-_]?off(?![a-z])|(?<![a-z])free[-_]?100(?!\d)/,
-  /\bfor free\b|\bfree of charge\b|\bno (?:cost|charge)\b/,
+  new RegExp(String.raw`(?<![a-z])free-?${period}(?![a-z])|(?<![a-z])${period}free(?![a-z])`),
+  /\bfor free\b|\bfree of charge\b|\b(?:no|zero|without)[- ](?:cost|charge|payment)\b|\bwithout paying\b/,
+  /\b(?:pay|paying|costs?)(?: you)? (?:absolutely )?(?:nothing|zero)\b(?! (?:to|extra|more|less|but|until|for (?:looking|asking))\b)/,
+  new RegExp(String.raw`\b${period} for (?:absolutely )?nothing\b`),
+  new RegExp(
+    String.raw`\bgift(?:s|ed|ing)? (?:you|them|everybody|everyone) (?:an?|one|your|the|\d+) ?${between}${period}\b`,
+  ),
+  new RegExp(String.raw`\bcomplimentary ${between}${period}\b`),
   /\b(?:gratis|kostenlos\w*|umsonst|gratuit\w*)\b/,
   /(?<![\d.,])[$€£] ?0(?:[.,]00?)?(?!\d|[.,]\d)/,
   /(?<![\d.,$€£])0(?:[.,]00?)? ?(?:[$€£](?! ?\d)|(?:usd|eur|gbp|dollars?|euros?)\b)/,
