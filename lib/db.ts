@@ -5,12 +5,13 @@
 import { randomInt } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { diskTrouble, errorCode, type FileSystem, makeDataFolder, replaceFile } from "./db/disk.ts";
 import { type Engine, type Image, loadEngine, type Sql, transaction } from "./db/engine.ts";
 import { damaged, generationOf, headerBytes, refuseBadHeader, stampGeneration } from "./db/header.ts";
 import { migrate } from "./db/migrations.ts";
 import { BusyError } from "./errors.ts";
-import { lockPath, withLock } from "./lock.ts";
+import { lockPath, longestPauseMs, withLock } from "./lock.ts";
 
 export type { Row, Sql, SqlValue } from "./db/engine.ts";
 
@@ -98,19 +99,32 @@ export function openDatabase(dataDir: string, options: DatabaseOptions = {}): Da
   };
 }
 
-/** One after the other in the order in which they come, so that a crowd of them is one that waits for the lock. */
+/** Who waits for the lock in another process has looked at it meanwhile. */
+const restMs = longestPauseMs + 5;
+
+/**
+ * One after the other in the order in which they come, so that a crowd of them is one that waits for the lock. Between two
+ * of a row, other processes and the rest of this one get their turn.
+ */
 function createQueue({ mostWaiting, crowded }: { mostWaiting: number; crowded: () => BusyError }) {
   let last: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
+  let [waiting, unfinished] = [0, 0];
   return async <T>(task: () => Promise<T>): Promise<T> => {
     if (waiting >= mostWaiting) throw crowded();
+    const isFirst = unfinished === 0;
     waiting += 1;
-    const turn = last.then(() => {
+    unfinished += 1;
+    const turn = last.then(async () => {
+      if (!isFirst) await pause(restMs);
       waiting -= 1;
       return task();
     });
     last = turn.catch(() => undefined);
-    return turn;
+    try {
+      return await turn;
+    } finally {
+      unfinished -= 1;
+    }
   };
 }
 

@@ -30,7 +30,8 @@ export interface LockOptions {
 export const lockPath = (dataDir: string, name: LockName): string => join(dataDir, "locks", `${name}.lock`);
 
 const shortestPauseMs = 5;
-const longestPauseMs = 100;
+/** How long who waits for a lock leaves it alone between two looks, at most. */
+export const longestPauseMs = 20;
 
 /**
  * Runs `fn` while this call alone, among all processes and all callers of this one, holds the lock file at `path`

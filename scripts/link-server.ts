@@ -27,7 +27,7 @@ import { findParent } from "../lib/parent.ts";
 /** Visitors do not wait for a page as long as a script waits for another. */
 const lockWaitMs = 10_000;
 /** With a large database, as many take some seconds. */
-const mostWaiting = 50;
+const mostWaiting = 20;
 
 await command({
   name: "link-server",

@@ -424,6 +424,22 @@ test("writes of one process go in the order in which they were asked for, also a
   assert.deepEqual(order, [...Array(20).keys()]);
 });
 
+test("a row of writes keeps neither other processes out nor the rest of this one", async (t) => {
+  const { dataDir } = await filled(t);
+  const [crowd, other] = [openDatabase(dataDir), openDatabase(dataDir)];
+  let written = 0;
+  let rounds = 0;
+  const writes = Array.from({ length: 20 }, () => crowd.write(() => void (written += 1)));
+  const counting = setInterval(() => void (rounds += 1), 1);
+  t.after(() => {
+    clearInterval(counting);
+  });
+  const writtenBefore = await other.write(() => written);
+  await Promise.all(writes);
+  assert.ok(writtenBefore < 10, String(writtenBefore));
+  assert.ok(rounds >= 20, String(rounds));
+});
+
 test("more writes than may wait are told so at once, and those that wait go on", async (t) => {
   const database = openDatabase(temporaryFolder(t), { mostWaiting: 2 });
   const first = ["a", "b"].map((name) => database.write(put(name, "")));

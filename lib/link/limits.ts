@@ -14,8 +14,8 @@ const allowances: Readonly<Record<Effort, Allowance>> = {
   pages: { burst: 60, perSecond: 6 },
   // Many people may share an address; what a single fan or account may be sent is limited beside this.
   codes: { burst: 15, perSecond: 0.1 },
-  // For everybody: each is a write of the whole database. Many more than thirty codes a day can be in need of.
-  inbox: { burst: 120, perSecond: 2 },
+  // For everybody: each is a write of the whole database. Thirty codes a day are far from being in need of as much.
+  inbox: { burst: 40, perSecond: 0.2 },
 };
 
 interface Bucket {

@@ -20,6 +20,9 @@ export const forgetCodes = ({ home }: Grounds) =>
     sql.run("DELETE FROM link_codes");
   });
 
+/** Puts the clock forward: what all together may ask for was asked for by others before. */
+export const allowCodes = ({ open }: Grounds) => open.passTime("minutes");
+
 const opened = ({ status, headers: { location } }: Answer): LetIn =>
   status < 400 && location === "/choose" ? "is let in" : undefined;
 
@@ -34,6 +37,7 @@ export async function guessCodes(grounds: Grounds, { attempt }: Trials): Promise
   );
   await forgetCodes(grounds);
 
+  await allowCodes(grounds);
   const visitor = open.visitor();
   const right = await inboxCode(grounds, visitor, victim);
   const guesses = [
@@ -108,6 +112,7 @@ async function keepAsking(
     await inboxCode(grounds, open.visitor(), marker);
   };
   await forgetCodes(grounds);
+  await allowCodes(grounds);
   const before = sent(victim);
   for (let times = 0; times < 12; times += 1)
     await askForInboxCode(
@@ -123,6 +128,7 @@ async function keepAsking(
   await forgetCodes(grounds);
   const crowd = Array.from({ length: 32 }, (_, index) => grounds.newFan(`crowd-${String(index)}`));
   await grounds.sync();
+  await allowCodes(grounds);
   const beforeAll = sent();
   for (const { fan } of crowd) await askForInboxCode(open.visitor(), fan.handle);
   await eventually("thirty messages", () => sent() - beforeAll >= 30);
@@ -141,8 +147,7 @@ const asRead = ({ status, headers: { location }, text }: Answer, typed: string):
 
 export async function askWhoIsAFan(grounds: Grounds, { attempt }: Trials): Promise<void> {
   const { open, home } = grounds;
-  // What all together may ask for was asked for by others before.
-  await open.passTime("minutes");
+  await allowCodes(grounds);
   const [fan, unreachable, limited] = [
     grounds.newFan("here"),
     grounds.newFan("mute"),
@@ -164,16 +169,17 @@ export async function askWhoIsAFan(grounds: Grounds, { attempt }: Trials): Promi
   };
   const nobody = await told("nobody-of-this-name");
   for (const handle of [
+    limited.fan.handle,
     fan.fan.handle,
     `@${fan.fan.handle}`,
     fan.fan.handle.toUpperCase(),
     unreachable.fan.handle,
-    limited.fan.handle,
     home.town.fanvue.world.creator.handle,
     fan.fan.uuid,
     "%",
   ])
     await attempt(`whether ${handle} is a fan, by what is answered`, async () => {
+      await allowCodes(grounds);
       const here = await told(handle);
       const differs = here.findIndex((answer, index) => answer !== nobody[index]);
       return differs === -1
@@ -181,6 +187,7 @@ export async function askWhoIsAFan(grounds: Grounds, { attempt }: Trials): Promi
         : `differs in answer ${String(differs)}: ${String(here[differs])} / ${String(nobody[differs])}`;
     });
 
+  await allowCodes(grounds);
   // By how long it takes: while Fanvue does not answer at all, a fan's code is answered for as nobody's is.
   await forgetCodes(grounds);
   const silence = { path: /\/message$|\/chats/, fault: hangs() };

@@ -63,8 +63,8 @@ export async function claimToBeMany({ open, secure }: Grounds, { attempt }: Tria
 
 const networks = 150;
 /** What all together get at once, and then in a second. */
-const mostAsked = 120;
-const askedPerSecond = 2;
+const mostAsked = 40;
+const askedPerSecond = 0.2;
 
 /** Nobody has to have proved anything to ask for a code, and each asking is a write of the whole database. */
 export async function keepTheDatabaseBusy({ open }: Grounds, { attempt }: Trials): Promise<void> {

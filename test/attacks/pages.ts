@@ -1,4 +1,5 @@
 /** Names and parameters that would like to be more than text, and addresses that would like to lead elsewhere. */
+import { allowCodes } from "./codes.ts";
 import assert from "node:assert/strict";
 
 import type { Grounds } from "./grounds.ts";
@@ -59,13 +60,12 @@ export async function nameOneself(grounds: Grounds, { attempt }: Trials): Promis
 }
 
 export async function typeOddThings(grounds: Grounds, { attempt }: Trials): Promise<void> {
-  // What all together may ask for was asked for by others before.
-  await grounds.open.passTime("minutes");
   const { open } = grounds;
   const person = grounds.newFan("typist");
   const visitor = await signedIn(open, person);
   const token = await formToken(visitor);
-  for (const payload of payloads) {
+  for (const [index, payload] of payloads.entries()) {
+    if (index % 15 === 0) await allowCodes(grounds);
     const written = encodeURIComponent(payload);
     for (const path of [
       `/${written}`,
