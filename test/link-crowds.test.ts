@@ -2,7 +2,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { choose, inbox, troubles } from "../lib/link/texts.ts";
-import { formTokenOf, type LinkSite, linkSite, signIn, type Visitor, visitorOf } from "./link-site.ts";
+import type { FanProof, SignIn } from "../lib/link/proofs.ts";
+import {
+  ana,
+  awayTo,
+  fieldsOf,
+  formTokenOf,
+  type LinkSite,
+  linkSite,
+  must,
+  signIn,
+  type Visitor,
+  visitorOf,
+} from "./link-site.ts";
 
 /** Somebody from a network that nobody else is in. */
 function fromNetwork(site: LinkSite, number: number): Visitor {
@@ -46,4 +58,55 @@ describe("many networks", () => {
     await late.get("/fanvue/code");
     assert.equal((await late.send("/fanvue/code", { handle: "ana_x" })).title, inbox.codeTitle);
   });
+
+  it("have ten sign-ins at once asked about, and who comes beyond may come again", async () => {
+    const held = Promise.withResolvers<undefined>();
+    let asked = 0;
+    const fanvueSignIn: SignIn<FanProof> = {
+      start() {
+        const state = `state ${(asked += 1)}`;
+        const url = new URL(`https://auth.fanvue.com/?state=${state}`);
+        return Promise.resolve({ url, state, verifier: "verifier" });
+      },
+      async finish() {
+        await held.promise;
+        return { is: "proved", proof: ana };
+      },
+    };
+    const site = linkSite({ trustProxy: true, proofs: { fanvueSignIn } });
+    const onTheWay = await Promise.all(
+      Array.from({ length: 11 }, async (_, number) => {
+        const visitor = fromNetwork(site, number);
+        await visitor.get("/");
+        await visitor.send("/fanvue/sign-in");
+        const state = must(awayTo(visitor.page.text).searchParams.get("state"));
+        await visitor.get(`/callback?${new URLSearchParams({ code: "good", state }).toString()}`);
+        return { visitor, fields: fieldsOf(visitor.page.text, "/callback") };
+      }),
+    );
+    const last = must(onTheWay.pop());
+    const others = onTheWay.map(({ visitor, fields }) => visitor.post("/callback", fields));
+    await last.visitor.post("/callback", last.fields);
+    assert.equal(last.visitor.page.title, troubles.busy.title);
+    held.resolve(undefined);
+    for (const { title } of await Promise.all(others)) assert.equal(title, choose.title);
+    await last.visitor.post("/callback", last.fields);
+    assert.equal(last.visitor.page.title, choose.title);
+  });
+});
+
+it("one network has few codes of other services asked about", async () => {
+  const site = linkSite();
+  const visitor = visitorOf(site);
+  const startMs = site.world.nowMs;
+  while (site.world.nowMs < startMs + 10 * 60_000) {
+    await visitor.get("/");
+    await visitor.send("/fanvue/sign-in");
+    const state = must(awayTo(visitor.page.text).searchParams.get("state"));
+    await visitor.get(`/callback?${new URLSearchParams({ code: "bad", state }).toString()}`);
+    await visitor.send("/callback");
+    site.world.nowMs += 1000;
+  }
+  // A burst of fifteen, and one in ten seconds.
+  assert.equal(site.world.redeemed.length, 15 + 59);
 });

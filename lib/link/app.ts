@@ -23,6 +23,7 @@ import type { Random } from "./secrets.ts";
 import { siteOf } from "./site.ts";
 import { styleAddress, styleSheet } from "./style.ts";
 import type { TroubleName } from "./texts.ts";
+import { createTurnstile } from "./turnstile.ts";
 import { createVisits, emptyVisit, type VisitId } from "./visits.ts";
 
 export interface LinkAppOptions {
@@ -50,6 +51,8 @@ export type LinkApp = Hono<Env>;
 
 const routes = [...fanRoutes, ...callbackRoutes, ...accountRoutes, ...linkRoutes];
 
+/** Each asks another service, which takes half a second where all is well. */
+const mostExchanges = 10;
 const mostBodyBytes = 8 * 1024;
 const mostUrlCharacters = 4096;
 
@@ -105,6 +108,7 @@ function serviceOf({ config, random, ...kit }: LinkAppOptions): Service {
     ...kit,
     site,
     visits: createVisits({ now, ...(random === undefined ? {} : { random }) }),
+    exchanges: createTurnstile(mostExchanges),
     limits: createLimits({ now }),
     // By the prefix browsers let nobody but this very host set it: https://developer.mozilla.org/docs/Web/HTTP/Guides/Cookies
     cookie: site.isSecure ? "__Host-visit" : "visit",

@@ -1,6 +1,6 @@
 /** How much one address may ask for, and of some things all together: token buckets, in a memory that is bounded whoever asks. */
 
-/** pages: any request · codes: forms that send a code or try one · inbox: those about codes for the Fanvue inbox. */
+/** pages: any request · codes: forms that send a code or try one, also one of another service · inbox: those about codes for the Fanvue inbox. */
 export type Effort = "pages" | "codes" | "inbox";
 /** Stands for an address where all of them share one allowance. */
 export const everybody = "everybody";

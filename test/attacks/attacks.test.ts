@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 
 import { askWhoIsAFan, guessCodes } from "./codes.ts";
-import { claimToBeMany, comeAsACrowd, keepTheDatabaseBusy } from "./crowds.ts";
+import { bringCodesThatAreNone, claimToBeMany, comeAsACrowd, keepTheDatabaseBusy } from "./crowds.ts";
 import { sendFromElsewhere, sendOddFields } from "./forms.ts";
 import { openGrounds, type Grounds } from "./grounds.ts";
 import { forgeInvites } from "./invites.ts";
@@ -59,6 +59,7 @@ const groups: Readonly<Record<string, Group>> = {
   "what is late is refused": comeBackLate,
   "personal links are not forged, and work once": forgeInvites,
   "nobody is many": claimToBeMany,
+  "other services are not asked about what is made up": bringCodesThatAreNone,
   "a crowd pushes nobody out": comeAsACrowd,
   "nobody keeps the database busy": keepTheDatabaseBusy,
   "who sends next to nothing is cut off": (_, { attempt }) => slow().areCutOff(attempt),

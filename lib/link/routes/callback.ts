@@ -44,12 +44,18 @@ function only(query: URLSearchParams, name: string): string | undefined {
   return values.length === 1 ? values[0] : undefined;
 }
 
-/** The attempt is used up before anything is asked of the service, so that nobody can try twice. */
+/**
+ * The attempt is used up before anything is asked of the service, so that nobody can try twice; but it stays where too many
+ * are at it.
+ */
 async function redeem(parameters: URLSearchParams, { id, visit }: Ask, kit: Kit): Promise<Answer> {
   const open = attemptOf(visit.attempts, parameters.get("state") ?? "", kit.now());
   if (open === undefined) return fail("expired");
-  kit.visits.change(id, (now) => ({ ...now, attempts: withoutAttempt(now.attempts, open) }));
-  return finish(open, parameters, { id, visit }, kit);
+  const answer = kit.exchanges.enter(() => {
+    kit.visits.change(id, (now) => ({ ...now, attempts: withoutAttempt(now.attempts, open) }));
+    return finish(open, parameters, { id, visit }, kit);
+  });
+  return answer ?? refuse("busy", again(retryAt[open.purpose]));
 }
 
 async function finish(
@@ -78,5 +84,7 @@ export const callbackRoutes: readonly Route[] = [
     post: posted(forms.callback, ({ code, state, iss }, ask, kit) =>
       redeem(new URLSearchParams({ code, state, ...(iss === undefined ? {} : { iss }) }), ask, kit),
     ),
+    // Whatever is brought, a service is asked about it, and counts what was made up against our address.
+    effort: "codes",
   },
 ];

@@ -8,6 +8,7 @@ import { troublePage, type WayOut } from "../pages/trouble.ts";
 import type { Failure, LinkBook, Proofs } from "../proofs.ts";
 import type { Site } from "../site.ts";
 import { common, failures, type TroubleName, troubles } from "../texts.ts";
+import type { Turnstile } from "../turnstile.ts";
 import type { Visit, VisitId, Visits } from "../visits.ts";
 
 /** What the routes work with. */
@@ -19,6 +20,8 @@ export interface Kit {
   /** Asks for a sync of this fan on this platform, as soon as may be. */
   readonly askForSync: (fan: FanId, platform: Platform) => void;
   readonly visits: Visits;
+  /** Through which goes who brings something that another service is to be asked about. */
+  readonly exchanges: Turnstile;
   readonly now: () => number;
 }
 
