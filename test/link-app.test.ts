@@ -607,6 +607,20 @@ describe("every answer", () => {
     assert.equal((await visitor.request("GET", "/")).status, 200);
   });
 
+  it("says once where a proxy speaks to which nobody listens", async () => {
+    const told = async (trustProxy: boolean) => {
+      const site = linkSite({ trustProxy });
+      const visitor = visitorOf(site);
+      await visitor.get("/");
+      assert.doesNotMatch(site.world.logged, /X-Forwarded-For/);
+      visitor.headers = { "x-forwarded-for": "203.0.113.9" };
+      for (let count = 0; count < 3; count++) await visitor.get("/");
+      assert.doesNotMatch(site.world.logged, /203\.0\.113/);
+      return site.world.logged.match(/set trust_proxy to true/g)?.length ?? 0;
+    };
+    assert.deepEqual([await told(false), await told(true)], [1, 0]);
+  });
+
   it("is slow to take codes from one address", async () => {
     const visitor = visitorOf(linkSite());
     await visitor.get("/fanvue/code");

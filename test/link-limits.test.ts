@@ -58,6 +58,14 @@ test("the address is the connection's, or what a trusted proxy wrote last", () =
     ["127.0.0.1", undefined, true, "127.0.0.1"],
     ["::ffff:198.51.100.1", undefined, false, "198.51.100.1"],
     [undefined, "203.0.113.9", false, "unknown"],
+    // A proxy of one's own is near; whoever comes past it from the internet is not.
+    ["172.18.0.1", "203.0.113.9", true, "203.0.113.9"],
+    ["::ffff:192.168.1.2", "203.0.113.9", true, "203.0.113.9"],
+    ["fd00::2", "203.0.113.9", true, "203.0.113.9"],
+    ["fe80::1%eth0", "203.0.113.9", true, "203.0.113.9"],
+    ["198.51.100.1", "203.0.113.9", true, "198.51.100.1"],
+    ["172.32.0.1", "203.0.113.9", true, "172.32.0.1"],
+    ["2001:db8::1", "203.0.113.9", true, "2001:db8::1"],
   ];
   for (const [connection, forwarded, trusted, expected] of cases)
     assert.equal(clientAddress(connection, forwarded, trusted), expected, `${connection} ${forwarded}`);

@@ -73,7 +73,10 @@ export function build(value: unknown, findings: Findings): Omit<Config, "path" |
   };
   oddities.faultSharedPort(config, findings);
   if (fanvue === undefined) return undefined;
-  if (config.link.isConfigured) oddities.warnOfStrayCallbacks({ fanvue, ...config }, findings);
+  if (config.link.isConfigured) {
+    oddities.warnOfStrayCallbacks({ fanvue, ...config }, findings);
+    oddities.warnOfWayPastProxy(config, findings);
+  }
   return { fanvue, ...config };
 }
 

@@ -138,6 +138,20 @@ export function warnOfStrayCallbacks(
     );
 }
 
+const ownHosts = /^(localhost|127(\.\d+){3}|::1)$/i;
+
+/** Whoever comes past the proxy may say of themselves what they like, and reads and sends without https. */
+export function warnOfWayPastProxy(
+  { link, trustProxy }: Pick<Config, "link" | "trustProxy">,
+  findings: Findings,
+): void {
+  if (trustProxy && !ownHosts.test(link.host))
+    findings.warn(
+      ["trust_proxy"],
+      `is for a web server that stands before the link pages, but they listen on ${link.host}, where others may get past it. Write host: "127.0.0.1" under link, unless that web server is on another machine; then let a firewall close port ${String(link.port)} to everybody else.`,
+    );
+}
+
 function warnOfDiscordElsewhere(
   callback: string,
   discord: Pick<DiscordConfig, "oauth"> | undefined,

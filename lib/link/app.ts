@@ -164,15 +164,29 @@ const withHeadersAndLog =
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]);
 
-const withinLimits =
-  (service: Service): MiddlewareHandler<Env> =>
-  async (call, next) => {
+function withinLimits(service: Service): MiddlewareHandler<Env> {
+  const noticeProxy = proxyNotice(service);
+  return async (call, next) => {
+    noticeProxy(call);
     if (call.req.url.length > mostUrlCharacters) return tell(call, "too long", service);
     const limited = overLimit(call, "pages", service);
     if (limited !== undefined) return limited;
     await next();
     return undefined;
   };
+}
+
+/** Says once that the limits may take all visitors for one. */
+function proxyNotice({ site, log }: Service): (call: Call) => void {
+  let isSaid = site.trustProxy;
+  return (call) => {
+    if (isSaid || call.req.header("x-forwarded-for") === undefined) return;
+    isSaid = true;
+    log.warn(
+      "A request says by X-Forwarded-For whom it is from, which does not count. If a web server of yours stands before this site, set trust_proxy to true: until then, all visitors share the limits of one.",
+    );
+  };
+}
 
 /** The answer to who asks for more than is given; undefined to everybody else. */
 function overLimit(call: Call, effort: Effort, service: Service): Response | Promise<Response> | undefined {
