@@ -211,6 +211,35 @@ describe("a code in the Fanvue inbox", () => {
     });
   }
 
+  test("that surely did not go out counts for no limit, and is answered as before", async (t) => {
+    let isDead = true;
+    const { inbox, sent } = await start(t, () =>
+      isDead
+        ? Promise.reject(new SourceError("It is dead.", "Authorize again."))
+        : Promise.resolve({ is: "sent" }),
+    );
+    const lost = await inbox.send("moon");
+    for (let count = 1; count <= 5; count += 1) await inbox.send("moon");
+    await inbox.idle();
+    assert.deepEqual(await inbox.check(lost, "BBBB-BBBB"), failed("wrong code"));
+    isDead = false;
+    sent.length = 0;
+    for (let count = 1; count <= 5; count += 1) await inbox.send("moon");
+    await inbox.idle();
+    assert.equal(sent.length, 3);
+  });
+
+  test("of which it is not known whether it went out counts, and is good", async (t) => {
+    const { inbox, sent, newestCode } = await start(t, () =>
+      Promise.resolve({ is: "unanswered", why: "no answer" }),
+    );
+    const asked = await inbox.send("moon");
+    assert.equal((await inbox.check(asked, await newestCode())).is, "proved");
+    for (let count = 1; count <= 5; count += 1) await inbox.send("moon");
+    await inbox.idle();
+    assert.equal(sent.length, 3);
+  });
+
   test("is on record as an event, and nowhere in clear", async (t) => {
     const { inbox, database, newestCode } = await start(t);
     const asked = await inbox.send("moon");

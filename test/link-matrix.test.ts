@@ -360,6 +360,24 @@ describe("a homeserver in trouble", () => {
     assert.deepEqual(botRooms(), []);
   });
 
+  test("what could not be told for it counts for no limit, of the fan or of the account", async (t) => {
+    const { codes, sandbox, person, world, bot, sendTo } = await start(t);
+    const guest = person("sunny");
+    sandbox.faults.push({ path: /createRoom$/, fault: answers(500, {}) });
+    for (let count = 1; count <= 4; count += 1)
+      assert.deepEqual(await codes.send(fan, guest), failed("service away"));
+    sandbox.faults.length = 0;
+    const user = world.users.get(bot);
+    assert.ok(user);
+    const { token } = user;
+    user.token = undefined;
+    for (let count = 1; count <= 4; count += 1)
+      assert.deepEqual(await codes.send(fan, guest), failed("service away"));
+    user.token = token;
+    for (let count = 1; count <= 3; count += 1) await sendTo(guest);
+    assert.deepEqual(await codes.send(fan, guest), failed("limited"));
+  });
+
   test("a refused token is told to the operator alone", async (t) => {
     const { codes, world, bot, person, logged } = await start(t);
     const user = world.users.get(bot);

@@ -6,6 +6,7 @@ import type { FanId, Mxid } from "../ids.ts";
 import {
   type CodeKind,
   countCodesSince,
+  disownCode,
   loadCode,
   type NewCode,
   pruneCodes,
@@ -96,6 +97,11 @@ function issue(
   recordCode(sql, "code sent", of, nowMs);
   return { id, code: `${code.slice(0, codeLength / 2)}-${code.slice(codeLength / 2)}` };
 }
+
+/** Gives a code back that could not be sent, for which its fan cannot help; belongs into a write. */
+export const giveBackCode = (sql: Sql, { id }: Pick<IssuedCode, "id">): void => {
+  disownCode(sql, id);
+};
 
 // ---- Checking ---------------------------------------------------------------------------------------------------
 

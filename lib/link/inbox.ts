@@ -6,7 +6,7 @@ import type { FanId } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { scrub } from "../scrub.ts";
 import { loadFanByHandle } from "../store/snapshot.ts";
-import { checkInboxCode, issueInboxCode } from "./codes.ts";
+import { checkInboxCode, giveBackCode, issueInboxCode } from "./codes.ts";
 import { nameOfFan } from "./fan-name.ts";
 import type { Failure, FanProof, InboxProof, Proved } from "./proofs.ts";
 import { fanvueMessages } from "./texts.ts";
@@ -29,6 +29,7 @@ export interface Inbox extends InboxProof {
 
 /** A code on its way: nothing of it is on the disk. */
 interface Letter {
+  readonly id: string;
   readonly fan: FanId;
   readonly code: string;
 }
@@ -42,7 +43,7 @@ export function openInbox({ database, fanvue, site, log, signal, now = Date.now 
     sending = sending.then(nextTurn).then(() => deliver(letter));
   }
 
-  async function deliver({ fan, code }: Letter): Promise<void> {
+  async function deliver({ id, fan, code }: Letter): Promise<void> {
     if (isEnding()) return;
     try {
       const delivery = await fanvue.sendMessage(fan, fanvueMessages.code(code, site));
@@ -52,6 +53,18 @@ export function openInbox({ database, fanvue, site, log, signal, now = Date.now 
       if (isEnding()) return;
       if (error instanceof OperatorError) log.error(`${error.message} ${error.remedy}`);
       else log.error({ fan, err: error }, "An inbox code did not go out");
+      await giveBack(id);
+    }
+  }
+
+  /** Nobody waits for it any more, so that the log has to do. */
+  async function giveBack(id: string): Promise<void> {
+    try {
+      await database.write((sql) => {
+        giveBackCode(sql, { id });
+      });
+    } catch (error) {
+      log.warn({ err: error }, "An inbox code that did not go out counts all the same");
     }
   }
 
@@ -76,7 +89,7 @@ function issue(
 ): { readonly id: string; readonly letter: Letter | undefined } {
   const asked = loadFanByHandle(sql, plainHandle(handle))?.fan;
   const { id, code, fan } = issueInboxCode(sql, asked, nowMs);
-  return { id, letter: fan && { fan, code } };
+  return { id, letter: fan && { id, fan, code } };
 }
 
 /** As it stands in an address or is typed by habit. */

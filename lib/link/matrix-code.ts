@@ -9,7 +9,7 @@ import { serverOf } from "../matrix/elsewhere.ts";
 import type { Times } from "../matrix/times.ts";
 import type { Trouble } from "../matrix/trouble.ts";
 import { createCodeRooms } from "./code-rooms.ts";
-import { checkMatrixCode, codeLifeMs, issueMatrixCode, type IssuedCode } from "./codes.ts";
+import { checkMatrixCode, codeLifeMs, giveBackCode, issueMatrixCode, type IssuedCode } from "./codes.ts";
 import { failed, type Failure, type MatrixProof } from "./proofs.ts";
 import type { Site } from "./site.ts";
 import { matrixMessage } from "./texts.ts";
@@ -62,12 +62,28 @@ export function openMatrixCodes(
     const nowMs = now();
     const issued = await database.write((sql) => issueMatrixCode(sql, { fan, account: guest }, nowMs));
     if ("limited" in issued) return failed("limited");
+    try {
+      return await sendCode(guest, fan, issued, nowMs);
+    } catch (error) {
+      await giveBack(issued);
+      throw error;
+    }
+  }
+
+  const giveBack = (code: IssuedCode) =>
+    database.write((sql) => {
+      giveBackCode(sql, code);
+    });
+
+  async function sendCode(guest: Mxid, fan: FanId, issued: IssuedCode, nowMs: number) {
     const trouble = await deliver(guest, fan, issued, nowMs + codeLifeMs);
     // Of a fan's codes only the newest is of use.
     rooms.retire((code) => code.fan === fan && (code.id !== issued.id || trouble !== undefined));
     if (trouble === undefined) return { is: "sent", sent: { id: issued.id }, mxid: guest } as const;
     log.warn(`A code could not be sent on Matrix: ${trouble.sentence}`);
-    return failed(failureOf(trouble, isAtHome(guest)));
+    const failure = failureOf(trouble, isAtHome(guest));
+    if (failure === "service away") await giveBack(issued);
+    return failed(failure);
   }
 
   void rooms.tidy();

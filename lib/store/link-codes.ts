@@ -83,6 +83,11 @@ export function voidCodes(sql: Sql, kind: CodeKind, fan: FanId, nowMs: number): 
   );
 }
 
+/** Makes a code nobody's: it counts for no limit any more, and nothing that is typed matches it. */
+export function disownCode(sql: Sql, id: string): void {
+  sql.run("UPDATE link_codes SET fan = NULL WHERE id = ?", [id]);
+}
+
 /** Forgets codes made before then; what went nowhere counts for no limit and goes as soon as it has expired. */
 export function pruneCodes(sql: Sql, beforeMs: number, nowMs: number): void {
   sql.run("DELETE FROM link_codes WHERE created_at_ms <= ? OR fan IS NULL AND expires_at_ms <= ?", [
