@@ -76,6 +76,27 @@ describe("a visit", () => {
     assert.equal(visits.load(fan).fan, ana);
   });
 
+  it("is kept longer than others while somebody may come back from another service, or has asked for a code", () => {
+    let nowMs = 0;
+    const visits = createVisits({ now: () => nowMs, capacity: 3 });
+    const attempt = { url: new URL("https://auth.example"), state: "s", verifier: "v" };
+    const [away, waiting] = [visits.issue(), visits.issue()];
+    visits.change(away, (visit) => ({
+      ...visit,
+      attempts: withAttempt(visit.attempts, { purpose: "fanvue", attempt, nowMs }),
+    }));
+    visits.change(waiting, (visit) => ({ ...visit, inboxCode: { id: "code" } }));
+    for (let count = 0; count < 10; count++) visits.change(visits.issue(), asNobody);
+    assert.deepEqual([visits.count(), visits.load(away).attempts.length], [3, 1]);
+    assert.deepEqual(visits.load(waiting).inboxCode, { id: "code" });
+    nowMs = 10 * 60_000;
+    for (let count = 0; count < 10; count++) visits.change(visits.issue(), asNobody);
+    assert.deepEqual(
+      [visits.load(away).attempts.length, visits.load(waiting).inboxCode],
+      [0, { id: "code" }],
+    );
+  });
+
   it("makes room for others, the longest unused first", () => {
     const visits = createVisits({ now: () => 0, capacity: 2 });
     const [first, second, third] = [visits.issue(), visits.issue(), visits.issue()];

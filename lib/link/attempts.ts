@@ -40,6 +40,10 @@ export const newestAttempt = (
   nowMs: number,
 ): OpenAttempt | undefined => living(attempts, nowMs).findLast((open) => open.purpose === purpose);
 
+/** Whether somebody may still come back from one of them. */
+export const areOpen = (attempts: readonly OpenAttempt[], nowMs: number): boolean =>
+  living(attempts, nowMs).length > 0;
+
 /** The attempts of a visit without this one, which is used up by it. */
 export const withoutAttempt = (attempts: readonly OpenAttempt[], used: OpenAttempt): readonly OpenAttempt[] =>
   attempts.filter((open) => open !== used);

@@ -4,7 +4,7 @@
  * pages pushes nobody out.
  */
 import type { Mxid } from "../ids.ts";
-import type { OpenAttempt } from "./attempts.ts";
+import { areOpen, type OpenAttempt } from "./attempts.ts";
 import type { AccountProof, FanLink, FanProof, SentCode } from "./proofs.ts";
 import { randomSecret, type Random, sameSecret, seal } from "./secrets.ts";
 import type { Problem } from "./texts.ts";
@@ -101,7 +101,7 @@ export function createVisits({ now, random, capacity = defaultCapacity }: VisitO
   };
   const keep = (id: VisitId, visit: Visit, openedAtMs: number) => {
     kept.delete(id);
-    makeRoom(kept, isOver, capacity);
+    makeRoom(kept, isOver, { capacity, nowMs: now() });
     kept.set(id, { visit, openedAtMs, usedAtMs: now() });
   };
   const issue = () => {
@@ -142,15 +142,24 @@ function isSealed(key: Buffer, cookie: string): cookie is VisitId {
   return more.length === 0 && sameSecret(seal(key, "visit", secret), mark);
 }
 
-/** Drops what is over; and where that is not enough, who has proved nothing before who has, the longest unused first. */
-function makeRoom(kept: Map<VisitId, Kept>, isOver: (kept: Kept) => boolean, capacity: number): void {
+/** Drops what is over; and where that is not enough, of those with the least to lose the longest unused. */
+function makeRoom(
+  kept: Map<VisitId, Kept>,
+  isOver: (kept: Kept) => boolean,
+  { capacity, nowMs }: { readonly capacity: number; readonly nowMs: number },
+): void {
   for (const [id, visit] of kept) {
     if (!isOver(visit)) break;
     kept.delete(id);
   }
   if (kept.size < capacity) return;
-  const [longestUnused] = kept.keys();
-  const stranger = kept.entries().find(([, { visit }]) => visit.fan === undefined);
-  const dropped = stranger?.[0] ?? longestUnused;
+  const byWorth = Map.groupBy(kept, ([, { visit }]) => worthOf(visit, nowMs));
+  const [dropped] = (byWorth.get("nothing") ?? byWorth.get("on the way") ?? byWorth.get("proved"))?.[0] ?? [];
   if (dropped !== undefined) kept.delete(dropped);
+}
+
+/** What somebody would lose with a visit: who is on the way brings an answer of another service, or a code, that fits no other. */
+function worthOf({ fan, attempts, inboxCode }: Visit, nowMs: number): "nothing" | "on the way" | "proved" {
+  if (fan !== undefined) return "proved";
+  return inboxCode !== undefined || areOpen(attempts, nowMs) ? "on the way" : "nothing";
 }
