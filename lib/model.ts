@@ -142,15 +142,20 @@ export type Want = ReadonlyMap<Place, ReadonlyMap<Account, Wish>>;
 
 /**
  * How an account stands in a place.
- * out: may be granted · absent: not in the guild (joinable: they gave us the login to bring them in; kicked:
- * a person threw them out, which is asked after where they are joinable) · left: went or declined by choice · removed: a
+ * out: may be granted · absent: not in the guild (joinable: they gave us the login to bring them in; kick: what the audit
+ * log, where it was asked and told, has of a person who threw them out) · left: went or declined by choice · removed: a
  * person took it out · unknown: could not be read. An account that is missing in `members` is out.
  */
 export type Standing =
   | { readonly is: "in" | "invited"; readonly untouchable?: string }
-  | { readonly is: "absent"; readonly joinable?: true; readonly kicked?: true }
+  | { readonly is: "absent"; readonly joinable?: true; readonly kick?: Kick | "none" }
   | { readonly is: "out" | "knocking" | "banned" | "left" | "removed" }
   | { readonly is: "unknown"; readonly because: string };
+
+/** When a person threw somebody out of the Discord server, by Discord's clock. */
+export interface Kick {
+  readonly atMs: number;
+}
 
 /** Whether an account has the place or an open invitation to it. */
 export const isIn = (standing: Standing | undefined): boolean =>
@@ -228,6 +233,23 @@ export interface Departure {
   readonly endedAtMs: number | undefined;
 }
 
+/**
+ * What is known of an account and the Discord server as a whole.
+ * there: was, when last looked for · gone: and no person's doing, or it is over · kicked: a person threw them out, and the
+ * entitlement has not ended since
+ */
+export interface Presence {
+  readonly is: "there" | "gone" | "kicked";
+  /** By Discord's clock: kicks up to then are known, or undone. */
+  readonly kicksKnownToMs: number;
+}
+
+/** Our clock and Discord's may be minutes apart, and a reading takes its time. */
+const presenceSlackMs = 15 * 60_000;
+
+/** Up to when kicks are undone or known for certain, if somebody is seen on the server, or asked after, at this time of ours. */
+export const kicksKnownTo = (nowMs: number): number => nowMs - presenceSlackMs;
+
 /** A member's own refusal (invite blocked, guilds full): not tried again before `nextTryAtMs`. */
 export interface Refusal {
   readonly account: Account;
@@ -246,6 +268,8 @@ export interface PlaceMemory {
   readonly departures: ReadonlyMap<Account, Departure>;
   /** Linked accounts that were ever seen on the Discord server: of the whole target, not of this place alone. */
   readonly arrivals: ReadonlySet<Account>;
+  /** Linked accounts that were seen on the Discord server or asked after: of the whole target as well. */
+  readonly presences: ReadonlyMap<Account, Presence>;
   readonly refusals: ReadonlyMap<Account, Refusal>;
   /** Since when an account of ours is not entitled; cleared by a yes. */
   readonly lapsedSinceMs: ReadonlyMap<Account, number>;
@@ -329,6 +353,10 @@ export interface Observations {
   readonly returned: readonly Account[];
   /** Linked accounts seen on the Discord server for the first time. */
   readonly arrivals: readonly Account[];
+  /** Who is on the Discord server, or went, and what is known of kicks: what is news. */
+  readonly presences: readonly { account: Account; presence: Presence }[];
+  /** Thrown out of the server, and entitled to nothing there any more: the next entitlement brings in again. */
+  readonly kicksOver: readonly Account[];
   /** Departed, and not entitled any more: the next entitlement invites again. */
   readonly departureEnded: readonly Account[];
   readonly lapsed: readonly Account[];

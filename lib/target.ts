@@ -1,6 +1,6 @@
 /** What a platform that holds places can do: read them whole, and carry steps out. */
 import type { Account, RoleId, TargetName } from "./ids.ts";
-import type { Place, PlaceState, Step, Verb } from "./model.ts";
+import type { Place, PlaceState, Presence, Step, Verb } from "./model.ts";
 
 export type Outcome =
   | { readonly step: Step; readonly result: "done" }
@@ -18,21 +18,31 @@ export type Outcome =
   /** No longer wanted when its turn came: the link fell, a later reading says yes, or the run was ended. */
   | { readonly step: Step; readonly result: "dropped"; readonly sentence: string };
 
+/** By place and account, since when (ms, by our clock). */
+export type Since = ReadonlyMap<Place, ReadonlyMap<Account, number>>;
+
+/** What the journal knows of a target. */
+export interface TargetRecord {
+  /** Who is ours in a place, and since when. */
+  readonly onRecord?: Since;
+  /**
+   * Whose grant has no outcome, and when it was planned: that they are without it is no wonder, but a person may have
+   * taken it from them since.
+   */
+  readonly unsettled?: Since;
+  readonly presences?: ReadonlyMap<Account, Presence>;
+}
+
 /** A platform that holds places. */
 export interface Target {
   readonly name: TargetName;
   /** Config that asks for another verb is refused at load: whether an OnExpiry may be used follows from this. */
   readonly supports: ReadonlySet<Verb>;
-  /**
-   * Reads the places whole; `linked` are the accounts of which a standing is needed, `onRecord` those who are ours in a
-   * place as far as the journal knows. `unsettled` are those whose grant has no outcome, with the time (ms) at which it was
-   * planned: that they are without it is no wonder, but a person may have taken it from them since.
-   */
+  /** Reads the places whole; `linked` are the accounts of which a standing is needed. */
   read(
     places: readonly Place[],
     linked: ReadonlySet<Account>,
-    onRecord?: ReadonlyMap<Place, ReadonlySet<Account>>,
-    unsettled?: ReadonlyMap<Place, ReadonlyMap<Account, number>>,
+    record?: TargetRecord,
   ): Promise<ReadonlyMap<Place, PlaceState>>;
   /** What the operator should know of the platform as a whole, by the last reading: a sentence each, with its remedy. */
   warnings?(): readonly string[];

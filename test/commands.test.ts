@@ -250,7 +250,7 @@ describe("how it stands with a role", () => {
   };
   const observed = (sql: Sql, seen: object) => {
     const nobody = { adopt: [], found: [], gone: [], basis: [], departed: [], returned: [], arrivals: [] };
-    const lapses = { departureEnded: [], lapsed: [], entitledAgain: [] };
+    const lapses = { presences: [], kicksOver: [], departureEnded: [], lapsed: [], entitledAgain: [] };
     saveObservations(sql, "discord", { placeId, ...nobody, ...lapses, ...seen }, nowMs - dayMs);
   };
   const subscribed = (sql: Sql, row: Partial<Subscriber> = {}) => {

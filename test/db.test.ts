@@ -270,6 +270,9 @@ test("a file of the first version is brought up to date with all that it holds",
   assert.deepEqual(await all("SELECT target, account, first_seen_ms FROM arrivals"), [
     { target: "discord", account: "100000000000000001", first_seen_ms: 3 },
   ]);
+  assert.deepEqual(await all("SELECT * FROM presences"), [
+    { target: "discord", account: "100000000000000001", state: "there", kicks_known_to_ms: 3 },
+  ]);
   const block = { platform: "matrix", account: "@ana:hs.org", fan: undefined } as const;
   assert.deepEqual(await database.read((sql) => loadBlocks(sql)), [
     { ...block, reason: "links remove", cause: "operator", createdAtMs: 7 },

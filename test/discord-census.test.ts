@@ -14,6 +14,7 @@ import {
   serverWithFans,
   unreadable,
   vip,
+  heldSince,
 } from "./sandbox/discord-setup.ts";
 import type { DiscordSandbox } from "./sandbox/discord.ts";
 import { roleIdAt, userIdAt } from "./sandbox/discord-world.ts";
@@ -177,11 +178,11 @@ describe("a list that shows none of the holders on record", () => {
     const record = new Map(
       places.map((each) => {
         const held = onRecord.find(([{ id }]) => id === each.id)?.[1] ?? 0;
-        return [each, new Set(range(held).map(account))];
+        return [each, heldSince(range(held).map(account))];
       }),
     );
     const linked = new Set(range(5).map(account));
-    const states = await openTarget(discord, places).read(places, linked, record);
+    const states = await openTarget(discord, places).read(places, linked, { onRecord: record });
     const [vipState, goldState] = places.map((each) => states.get(each));
     assert.ok(vipState !== undefined && goldState !== undefined);
     return { vipState, goldState };
@@ -274,10 +275,10 @@ describe("a list that shows none of the holders on record", () => {
     const discord = await serverWithRecord(t, 0);
     const places = [placeOf(roleIdAt(9)), place] as const;
     const record = new Map([
-      [places[0], new Set([account(0)])],
-      [placeOf(gold), new Set([account(1)])],
+      [places[0], heldSince([account(0)])],
+      [placeOf(gold), heldSince([account(1)])],
     ]);
-    const states = await openTarget(discord, places).read(places, new Set(), record);
+    const states = await openTarget(discord, places).read(places, new Set(), { onRecord: record });
     const [deleted, other] = places.map((each) => states.get(each));
     assert.ok(deleted !== undefined && other !== undefined);
     assert.match(unreadable(deleted).because, /deleted/);

@@ -9,7 +9,7 @@ import { readPlaces } from "../lib/discord/read.ts";
 import type { DiscordRest } from "../lib/discord/rest.ts";
 import { verifySteps } from "../lib/discord/verify.ts";
 import { parseGuildId } from "../lib/ids.ts";
-import { account, placeOf, range, readable, stepOf } from "./sandbox/discord-setup.ts";
+import { account, placeOf, range, readable, stepOf, heldSince } from "./sandbox/discord-setup.ts";
 import { roleIdAt, userIdAt } from "./sandbox/discord-world.ts";
 
 const memberCount = 50_000;
@@ -92,7 +92,7 @@ test("fifty thousand members in 25 roles: a page per thousand, two seconds and l
   const onRecord = new Map(
     places.map((place, role) => [
       place,
-      new Set([...linked].filter((_, index) => rolesOf(index).includes(roleIdAt(role)))),
+      heldSince([...linked].filter((_, index) => rolesOf(index).includes(roleIdAt(role)))),
     ]),
   );
   const log = pino({ level: "silent" });

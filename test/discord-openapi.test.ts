@@ -22,6 +22,7 @@ import {
   serverWithFans,
   stepOf,
   vip,
+  heldSince,
 } from "./sandbox/discord-setup.ts";
 import { discordRoutes, type DiscordSandbox, startDiscord } from "./sandbox/discord.ts";
 import { addMember, addRole, addUser, roleIdAt, userIdAt } from "./sandbox/discord-world.ts";
@@ -145,9 +146,9 @@ describe("Discord's own description", { skip: leftOut }, () => {
     takeRoleByHand(world, { by: addOtherBot(world), to: account(0), role: vip });
     const logins = loginsOf(discord, [joining, member]);
     const target = openJoining(discord, logins);
-    const onRecord = new Map(bothPlaces.map((place) => [place, new Set([account(0)])]));
+    const onRecord = new Map(bothPlaces.map((place) => [place, heldSince([account(0)])]));
     const linked = new Set([account(0), account(1), joining]);
-    const states = await target.read(bothPlaces, linked, onRecord);
+    const states = await target.read(bothPlaces, linked, { onRecord });
     assert.ok([...states.values()].every((state) => readable(state).members.size > 0));
     const join = (id: typeof joining, roleId: string): Step => ({
       ...stepOf("grant", id, roleId),

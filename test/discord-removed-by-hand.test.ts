@@ -19,6 +19,7 @@ import {
   account,
   gold,
   give,
+  heldSince,
   openTarget,
   placeOf,
   range,
@@ -49,7 +50,8 @@ const takes = ({ world }: DiscordSandbox, by: string, index: number, role: strin
 
 async function read(discord: DiscordSandbox, fans: number, onRecord: readonly Account[] = accounts(fans)) {
   const target = openTarget(discord, places);
-  const record = new Map(places.map((place) => [place, new Set(place === vipPlace ? onRecord : [])]));
+  const held = heldSince(onRecord);
+  const record = { onRecord: new Map(places.map((place) => [place, place === vipPlace ? held : new Map()])) };
   const states = await target.read(places, new Set(accounts(fans)), record);
   return { states, vip: readable(stateOf(states, vipPlace)), warnings: target.warnings?.() ?? [] };
 }
@@ -95,24 +97,29 @@ describe("a role on record that somebody is without", () => {
     );
   });
 
-  test("is asked after also where no run knows how the grant went, for what was done since it was planned", async (t) => {
-    const fans = 25;
-    const discord = await serverWithHolders(t, fans);
-    for (const index of range(fans - 1)) takes(discord, moderator, index);
-    const target = openTarget(discord, places);
-    const readSince = async (sinceMs: number) => {
-      const unsettled = new Map(accounts(fans).map((it) => [it, sinceMs]));
-      const plan = new Map(
-        places.map((place) => [place, place === vipPlace ? unsettled : new Map<Account, number>()]),
-      );
-      const states = await target.read(places, new Set(accounts(fans)), new Map(), plan);
-      return standings(readable(stateOf(states, vipPlace)).members, fans);
-    };
-    const others = range(fans - 1);
-    const nowMs = discord.world.now();
-    assert.deepEqual(await readSince(nowMs), [...others.map(() => "removed"), "in"]);
-    assert.deepEqual(await readSince(nowMs + 3_600_000), [...others.map(() => "out"), "in"]);
-  });
+  for (const { kind, whose } of [
+    { kind: "onRecord", whose: "whoever holds it on record, for what was done since then" },
+    {
+      kind: "unsettled",
+      whose: "where no run knows how the grant went, for what was done since it was planned",
+    },
+  ] as const)
+    test(`is asked after ${whose}`, async (t) => {
+      const fans = 25;
+      const discord = await serverWithHolders(t, fans);
+      for (const index of range(fans - 1)) takes(discord, moderator, index);
+      const target = openTarget(discord, places);
+      const readSince = async (sinceMs: number) => {
+        const held = heldSince(accounts(fans), sinceMs);
+        const since = new Map(places.map((place) => [place, place === vipPlace ? held : new Map()]));
+        const states = await target.read(places, new Set(accounts(fans)), { [kind]: since });
+        return standings(readable(stateOf(states, vipPlace)).members, fans);
+      };
+      const others = range(fans - 1);
+      const nowMs = discord.world.now();
+      assert.deepEqual(await readSince(nowMs), [...others.map(() => "removed"), "in"]);
+      assert.deepEqual(await readSince(nowMs + 3_600_000), [...others.map(() => "out"), "in"]);
+    });
 
   test("is judged by the newest entry that speaks of it", async (t) => {
     const discord = await serverWithHolders(t, 4);

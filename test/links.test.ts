@@ -247,6 +247,8 @@ test("reinvite forgets that somebody left", async (t) => {
       basis: [],
       returned: [],
       arrivals: [],
+      presences: [],
+      kicksOver: [],
       departureEnded: [],
       lapsed: [],
       entitledAgain: [],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { z } from "zod";
 import type { Account, FanId, Platform } from "../lib/ids.ts";
-import type { Grant, Observations, Plan } from "../lib/model.ts";
+import type { Grant, Observations, Plan, Presence } from "../lib/model.ts";
 import { confirmRemovals, confirmSteps, evidenceNeeded } from "../lib/plan/confirm.ts";
 import { diff } from "../lib/plan/diff.ts";
 import { resolveLinks, wantFromRules, type ResolvedLinks } from "../lib/want.ts";
@@ -61,9 +61,18 @@ function showObservations({ placeId, ...kinds }: Observations): Record<string, s
 }
 
 function showObservation(
-  one: Account | { account: Account; how?: string; fans?: readonly FanId[]; basis?: readonly string[] },
+  one:
+    | Account
+    | {
+        account: Account;
+        how?: string;
+        fans?: readonly FanId[];
+        basis?: readonly string[];
+        presence?: Presence;
+      },
 ) {
   if (typeof one === "string") return nameOfAccount(one);
+  if (one.presence !== undefined) return `${nameOfAccount(one.account)} ${one.presence.is}`;
   if (one.how !== undefined) return `${nameOfAccount(one.account)} ${one.how}`;
   const fans = one.fans === undefined ? [] : [`(${one.fans.map(nameOfFan).join(", ")})`];
   const basis = one.basis === undefined ? [] : [`by: ${one.basis.join(", ")}`];

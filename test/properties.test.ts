@@ -7,11 +7,13 @@ import type { Account, FanId } from "../lib/ids.ts";
 import type {
   Departure,
   Grant,
+  Kick,
   Observations,
   Place,
   PlaceMemory,
   PlaceState,
   Plan,
+  Presence,
   Rule,
   Standing,
   Step,
@@ -61,14 +63,20 @@ const fanDraft = fc.record({
   cents: fc.constantFrom(0, 500, undefined),
   onList: fc.boolean(),
 });
+const absence = fc.record({
+  joinable: fc.boolean(),
+  kick: fc.constantFrom<Kick | "none" | undefined>(undefined, "none", "none", { atMs: nowMs - 1 }),
+});
 const town = fc.record({
   places: fc.array(placeDraft, { minLength: 1, maxLength: 4 }),
   fans: fc.record(Object.fromEntries(names.map((it) => [it, fanDraft]))),
   links: fc.uniqueArray(fc.tuple(name, name), { maxLength: 10, selector: ([a, b]) => `${a} ${b}` }),
   cut: fc.subarray(names, { maxLength: 2 }),
-  /** Not on the server, and whether they gave us leave to bring them in. */
-  away: fc.dictionary(name, fc.boolean(), { maxKeys: 4 }),
+  /** Not on the server, whether they gave us leave to bring them in, and what the audit log says of kicks. */
+  away: fc.dictionary(name, absence, { maxKeys: 4 }),
   arrivals: fc.subarray(names),
+  /** What is on record of their presence on the server. */
+  presences: fc.dictionary(name, fc.constantFrom<Presence["is"]>("there", "gone", "kicked")),
   subscribersRead: fc.boolean(),
   listCount: fc.constantFrom("right", "wrong", "none"),
 });
@@ -128,7 +136,7 @@ function worldOf(drawn: Town): World {
   return {
     places: made.map(({ place }) => place),
     states: new Map(made.map(({ draft, place }) => [place, stateOf(place, draft, drawn.away)])),
-    memories: new Map(made.map(({ draft, place }) => [place, memoryOf(place, draft, drawn.arrivals)])),
+    memories: new Map(made.map(({ draft, place }) => [place, memoryOf(place, draft, drawn)])),
     given: factsAndLinks(drawn),
   };
 }
@@ -153,13 +161,17 @@ const stateOf = (place: Place, { members, untouchable }: PlaceDraft, away: Town[
     ...Object.entries(members).map(
       ([it, is]) => [accountOf(it), standingOf(is, untouchable.includes(it))] as const,
     ),
-    ...Object.entries(away).map(([it, joinable]) => [accountOf(it), absentBy(joinable)] as const),
+    ...Object.entries(away).map(([it, of]) => [accountOf(it), absentBy(of)] as const),
   ]),
   coverage: "everybody",
   warnings: [],
 });
 
-const absentBy = (joinable: boolean): Standing => (joinable ? { is: "absent", joinable } : { is: "absent" });
+const absentBy = ({ joinable, kick }: Town["away"][string]): Standing => ({
+  is: "absent",
+  ...(joinable ? { joinable } : {}),
+  ...(kick === undefined ? {} : { kick }),
+});
 
 function standingOf(is: Standing["is"], untouchable: boolean): Standing {
   if (is === "unknown") return { is, because: "not read" };
@@ -170,7 +182,7 @@ function standingOf(is: Standing["is"], untouchable: boolean): Standing {
 function memoryOf(
   place: Place,
   { granted, applied, departed }: PlaceDraft,
-  arrivals: readonly string[],
+  { arrivals, presences }: Town,
 ): PlaceMemory {
   const hashes: Record<string, string | undefined> = { yes: rulesHash(place), otherwise: "other" };
   const grants = Object.entries(granted).map(([it, origin]) =>
@@ -187,6 +199,9 @@ function memoryOf(
       ]),
     ),
     arrivals: new Set(arrivals.map(accountOf)),
+    presences: new Map(
+      Object.entries(presences).map(([it, is]) => [accountOf(it), { is, kicksKnownToMs: 0 }]),
+    ),
     refusals: new Map(),
     lapsedSinceMs: new Map(),
     removedLastDay: new Set(),
@@ -267,14 +282,17 @@ function changeGrants(world: World, place: Place, change: (grants: Map<Account, 
 /** Comings and goings. */
 function remembered(
   memory: PlaceMemory,
-  { departed, returned, departureEnded, arrivals }: Observations,
+  { departed, returned, departureEnded, arrivals, ...ofServer }: Observations,
 ): PlaceMemory {
   const departures = new Map(memory.departures);
   for (const account of returned) departures.delete(account);
   for (const { account, how } of departed) departures.set(account, departureOf(account, how, false));
   for (const account of departureEnded)
     departures.set(account, departureOf(account, departures.get(account)?.how ?? "left", true));
-  return { ...memory, departures, arrivals: new Set([...memory.arrivals, ...arrivals]) };
+  const presences = new Map(memory.presences);
+  for (const { account, presence } of ofServer.presences) presences.set(account, presence);
+  for (const account of ofServer.kicksOver) presences.set(account, { is: "gone", kicksKnownToMs: nowMs });
+  return { ...memory, departures, arrivals: new Set([...memory.arrivals, ...arrivals]), presences };
 }
 
 function changeStanding(world: World, place: Place, account: Account, standing: Standing): void {
@@ -374,7 +392,7 @@ test("nobody is given again what a person took, unless they ask or the entitleme
   );
 });
 
-test("whoever is brought in gave us leave, and did not leave while entitled to anything that still is theirs", () => {
+test("whoever is brought in gave us leave, was not thrown out, and did not leave while entitled to anything that still is theirs", () => {
   fc.assert(
     fc.property(town, (drawn) => {
       const world = worldOf(drawn);
@@ -388,7 +406,10 @@ test("whoever is brought in gave us leave, and did not leave while entitled to a
         return departure.how === "left" && departure.endedAtMs === undefined;
       };
       for (const { place, account } of joins) {
-        assert.deepEqual(standingIn(world, place, account), { is: "absent", joinable: true });
+        const standing = standingIn(world, place, account);
+        assert.ok(standing?.is === "absent" && standing.joinable === true);
+        assert.ok(typeof standing.kick !== "object", "nor was thrown out by a person");
+        assert.notEqual(world.memories.get(place)?.presences.get(account)?.is, "kicked");
         const theirs = world.places.filter(
           (it) => it.onlyOnJoin !== true && want.get(it)?.get(account)?.verdict.is === "yes",
         );
@@ -607,6 +628,7 @@ function besieged(
     grants: new Map([...ours].map((account) => [account, grantOf(place, account, [], "granted")])),
     departures: new Map(),
     arrivals: new Set(),
+    presences: new Map(),
     refusals: new Map(),
     lapsedSinceMs: new Map(),
     removedLastDay,

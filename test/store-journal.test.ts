@@ -18,13 +18,13 @@ import {
 } from "../lib/store/journal.ts";
 import { placeIdIn } from "../lib/store/columns.ts";
 import {
-  loadArrivals,
   loadForeignGrants,
   loadPlaceMemory,
   saveObservations,
   loadKnownPlaces,
   savePlaceApplied,
 } from "../lib/store/places.ts";
+import { loadArrivals } from "../lib/store/presence.ts";
 import { temporaryFolder } from "./harness.ts";
 
 const hourMs = 60 * 60 * 1000;
@@ -108,6 +108,8 @@ const nothing = {
   departed: [],
   returned: [],
   arrivals: [],
+  presences: [],
+  kicksOver: [],
   departureEnded: [],
   lapsed: [],
   entitledAgain: [],

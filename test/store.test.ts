@@ -39,7 +39,8 @@ import {
   saveBooks,
 } from "../lib/store/links.ts";
 import { loadMeta, saveMeta } from "../lib/store/meta.ts";
-import { loadArrivals, loadPlaceMemory, saveObservations } from "../lib/store/places.ts";
+import { loadPlaceMemory, saveObservations } from "../lib/store/places.ts";
+import { loadArrivals } from "../lib/store/presence.ts";
 import {
   loadInsights,
   loadSnapshot,
@@ -201,6 +202,8 @@ test("inviting again ends the departures of that account on that platform", asyn
       basis: [],
       returned: [],
       arrivals: [],
+      presences: [],
+      kicksOver: [],
       departureEnded: [],
       lapsed: [],
       entitledAgain: [],
@@ -237,6 +240,8 @@ test("who asks to be let in, or is reinvited, counts as never seen; what a perso
       gone: [],
       basis: [],
       returned: [],
+      presences: [],
+      kicksOver: [],
       departureEnded: [],
       lapsed: [],
       entitledAgain: [],

@@ -168,6 +168,7 @@ class Role {
       grants: this.grants,
       departures: new Map(),
       arrivals: new Set(),
+      presences: new Map(),
       refusals: new Map(),
       lapsedSinceMs: new Map(),
       removedLastDay: new Set(this.#losses.map((loss) => loss.account)),

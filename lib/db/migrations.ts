@@ -384,6 +384,25 @@ CREATE TABLE notices (
   since_ms INTEGER NOT NULL,
   told_at_ms INTEGER
 ) STRICT, WITHOUT ROWID;
+
+-- Linked accounts and the Discord server. there: was, when last looked for · gone: and no person's doing, or it is over ·
+-- kicked: a person threw them out, and the entitlement has not ended since. kicks_known_to_ms: by Discord's clock; the
+-- kicks up to then are known, or undone.
+CREATE TABLE presences (
+  target TEXT NOT NULL CHECK (target IN ('discord', 'matrix', 'fanvue-lists')),
+  account TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('there', 'gone', 'kicked')),
+  kicks_known_to_ms INTEGER NOT NULL,
+  PRIMARY KEY (target, account)
+) STRICT, WITHOUT ROWID;
+-- Kicks were kept as departures from each role: those that are over are not to be found anew.
+INSERT INTO presences
+  SELECT target, account, 'there', max(known_to_ms) FROM (
+    SELECT target, account, first_seen_ms AS known_to_ms FROM arrivals WHERE target = 'discord'
+    UNION ALL
+    SELECT target, account, ended_at_ms FROM departures
+      WHERE target = 'discord' AND how = 'removed' AND ended_at_ms IS NOT NULL)
+  GROUP BY target, account;
 `;
 
 /** Step n brings a database from user_version n to n + 1. */

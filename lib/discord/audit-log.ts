@@ -15,14 +15,14 @@ export interface Loss {
   /** Undefined: the whole server. */
   readonly roleId: string | undefined;
   readonly account: DiscordUserId;
-  /** Of a grant without outcome, when it was planned: what a person did before that was not done to it. */
-  readonly sinceMs?: number;
+  /** By Discord's clock: what was done up to then is no matter. */
+  readonly afterMs: number;
 }
 
 export type Cause =
-  | { readonly is: "person" }
+  | { readonly is: "person"; readonly atMs: number }
   /** Another bot than this one. */
-  | { readonly is: "bot"; readonly name: string }
+  | { readonly is: "bot"; readonly name: string; readonly atMs: number }
   /** Our own doing, or nothing that the log tells of: they went and came back, say. */
   | { readonly is: "none" }
   | { readonly is: "unknown"; readonly because: string };
@@ -88,8 +88,7 @@ async function searchPages(search: Search, losses: readonly Loss[]): Promise<Cau
     for (const [loss, cause] of causesIn(log.value, left, search)) found.set(loss, cause);
     const entries = log.value.audit_log_entries;
     const oldest = entries.at(-1);
-    const isPast = ({ sinceMs }: Loss) =>
-      sinceMs !== undefined && oldest !== undefined && madeAtMs(oldest) < sinceMs - clockToleranceMs;
+    const isPast = ({ afterMs }: Loss) => oldest !== undefined && madeAtMs(oldest) <= afterMs;
     for (const loss of left) if (!found.has(loss) && isPast(loss)) found.set(loss, { is: "none" });
     left = left.filter((loss) => !found.has(loss));
     if (entries.length < pageSize) return new Map([...found, ...each(left, { is: "none" })]);
@@ -151,7 +150,7 @@ function causesIn(
   for (const loss of losses) {
     const newest = byMember
       .get(loss.account)
-      ?.filter((entry) => speaksOf(entry, loss) && isSince(entry, loss))
+      ?.filter((entry) => speaksOf(entry, loss) && madeAtMs(entry) > loss.afterMs)
       .toSorted((one, other) => (BigInt(one.id) > BigInt(other.id) ? -1 : 1))
       .at(0);
     if (newest !== undefined) found.set(loss, causeOf(newest, loss, log, guild));
@@ -159,15 +158,9 @@ function causesIn(
   return found;
 }
 
-/** Our clock and Discord's may be that far apart. */
-const clockToleranceMs = 5 * 60_000;
-
 /** https://discord.com/developers/docs/reference#snowflakes */
 const discordEpochMs = 1_420_070_400_000;
 const madeAtMs = ({ id }: Entry): number => Number(BigInt(id) >> 22n) + discordEpochMs;
-
-const isSince = (entry: Entry, { sinceMs }: Loss): boolean =>
-  sinceMs === undefined || madeAtMs(entry) >= sinceMs - clockToleranceMs;
 
 const speaksOf = (entry: Entry, { roleId }: Loss): boolean =>
   roleId === undefined || changeOf(entry, roleId) !== undefined;
@@ -182,5 +175,6 @@ function causeOf(entry: Entry, { roleId }: Loss, { users }: AuditLog, guild: Gui
   if (roleId !== undefined && changeOf(entry, roleId) === "$add") return { is: "none" };
   if (entry.user_id === null || entry.user_id === guild.botId) return { is: "none" };
   const actor = users.find(({ id }) => id === entry.user_id);
-  return actor?.bot === true ? { is: "bot", name: actor.username } : { is: "person" };
+  const atMs = madeAtMs(entry);
+  return actor?.bot === true ? { is: "bot", name: actor.username, atMs } : { is: "person", atMs };
 }

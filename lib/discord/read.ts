@@ -3,23 +3,20 @@ import { PermissionFlagsBits } from "discord-api-types/v10";
 import type { DiscordConfig } from "../config/shape.ts";
 import type { Log } from "../log.ts";
 import { type Account, type DiscordUserId, parseDiscordUserId, type PlaceId } from "../ids.ts";
-import type { Place, PlaceState, Reason, Standing } from "../model.ts";
+import type { Place, PlaceState, Presence, Reason, Standing } from "../model.ts";
+import type { TargetRecord } from "../target.ts";
 import { type Cause, type Causes, fetchCauses, type Loss } from "./audit-log.ts";
 import { type Census, takeCensus } from "./census.ts";
 import { fetchGuild, type Guild, type Role } from "./guild.ts";
 import type { DiscordRest } from "./rest.ts";
 import { botOf, dangersOf, manageableRole, may, standingIn, type Touch } from "./standing.ts";
 
-export interface ReadRequest {
+export interface ReadRequest extends TargetRecord {
   readonly rest: DiscordRest;
   readonly config: DiscordConfig;
   readonly places: readonly Place[];
   /** The accounts of which a standing is needed. */
   readonly linked: ReadonlySet<Account>;
-  /** By place, who is ours there as far as the journal knows. */
-  readonly onRecord?: ReadonlyMap<Place, ReadonlySet<Account>>;
-  /** By place, whose grant has no outcome, and since when it was planned. */
-  readonly unsettled?: ReadonlyMap<Place, ReadonlyMap<Account, number>>;
   /** Who gave us a login to bring them into the server with. */
   readonly joinable?: ReadonlySet<DiscordUserId> | undefined;
   readonly log: Log;
@@ -41,12 +38,12 @@ export interface Seen {
 
 /** Reads the states of all places; throws a PlatformError only for what ends the run. */
 export async function readPlaces(request: ReadRequest): Promise<Reading> {
-  const { rest, config, places, log, joinable = new Set() } = request;
+  const { rest, config, places, log, joinable = new Set(), presences = new Map() } = request;
   const guild = await fetchGuild(rest, config.guildId);
   if ("unreadable" in guild) return nothingRead(places, guild.unreadable);
   const linked = discordUsers(request.linked);
   const onRecord = new Map(
-    [...(request.onRecord ?? [])].map(([place, accounts]) => [place.id, new Set(discordUsers(accounts))]),
+    [...(request.onRecord ?? [])].map(([place, held]) => [place.id, new Set(discordUsers(held.keys()))]),
   );
   const roles = new Set(places.map(({ id }) => id));
   const census = await takeCensus({ rest, guild: guild.value, roles, linked, onRecord, log });
@@ -61,9 +58,12 @@ export async function readPlaces(request: ReadRequest): Promise<Reading> {
   const losses = [...managed].flatMap(([place, role]) =>
     "because" in role
       ? []
-      : lossesOf(role, census.value, onRecord.get(place.id), request.unsettled?.get(place)),
+      : [request.onRecord, request.unsettled].flatMap((since) =>
+          lossesOf(role, census.value, since?.get(place)),
+        ),
   );
-  const causes = await causesOf(rest, touch, [...losses, ...wayfarersOf(census.value, linked, joinable)]);
+  const gone = goneOf({ census: census.value, linked, joinable, presences });
+  const causes = await causesOf(rest, touch, [...losses, ...gone]);
   const view: View = { census: census.value, touch, linked, joinable, causes };
   return {
     states: new Map([...managed].map(([place, role]) => [place, stateOf(role, view)])),
@@ -78,7 +78,7 @@ const nothingRead = (places: readonly Place[], unreadable: Reason): Reading => (
   seen: undefined,
 });
 
-const discordUsers = (accounts: ReadonlySet<Account>): readonly DiscordUserId[] =>
+const discordUsers = (accounts: Iterable<Account>): readonly DiscordUserId[] =>
   [...accounts].map(parseDiscordUserId).filter((id) => id !== undefined);
 
 const listedIn = ({ coverage, members }: Census): number | undefined =>
@@ -86,33 +86,47 @@ const listedIn = ({ coverage, members }: Census): number | undefined =>
 
 // ---- What is gone from whom -------------------------------------------------------------------------------------
 
-/** Who is on the server without a role that is theirs on record, or that a run may have given them. */
-function lossesOf(
+/** Our clock and Discord's may be that far apart. */
+const clockToleranceMs = 5 * 60_000;
+
+/**
+ * Who is on the server without a role that is theirs on record, or that a run may have given them. What a person did
+ * before that was not done to it.
+ */
+const lossesOf = (
   { id: roleId }: Role,
   { members }: Census,
-  onRecord: ReadonlySet<DiscordUserId> = new Set(),
-  unsettled: ReadonlyMap<Account, number> = new Map(),
-): readonly Loss[] {
-  const isLost = (account: DiscordUserId) => members.get(account)?.roles.has(roleId) === false;
-  return [
-    ...[...onRecord].map((account) => ({ roleId, account })),
-    ...discordUsers(new Set(unsettled.keys())).map((account) => ({
-      roleId,
-      account,
-      sinceMs: unsettled.get(account) ?? 0,
-    })),
-  ].filter(({ account }) => isLost(account));
+  since: ReadonlyMap<Account, number> = new Map(),
+): readonly Loss[] =>
+  discordUsers(since.keys())
+    .filter((account) => members.get(account)?.roles.has(roleId) === false)
+    .map((account) => ({ roleId, account, afterMs: (since.get(account) ?? 0) - clockToleranceMs }));
+
+interface Looked {
+  readonly census: Census;
+  readonly linked: readonly DiscordUserId[];
+  readonly joinable: ReadonlySet<DiscordUserId>;
+  readonly presences: ReadonlyMap<Account, Presence>;
 }
 
-/** Who may be brought in: first it has to be known whether a person threw them out. */
-const wayfarersOf = (
-  { members, unread }: Census,
-  linked: readonly DiscordUserId[],
-  joinable: ReadonlySet<DiscordUserId>,
-): readonly Loss[] =>
+/**
+ * Who is not on the server, and may have been thrown out by a person: whoever was there when last looked for is asked
+ * after once, as long as the log tells; whoever may be brought in each time, unless they are known to be barred.
+ */
+const goneOf = ({ census: { members, unread }, linked, joinable, presences }: Looked): readonly Loss[] =>
   linked
-    .filter((id) => joinable.has(id) && !members.has(id) && !unread.has(id))
-    .map((account) => ({ roleId: undefined, account }));
+    .filter((id) => !members.has(id) && !unread.has(id))
+    .filter((id) => {
+      const is = presences.get(id)?.is;
+      return joinable.has(id) ? is !== "kicked" : is === "there";
+    })
+    .map((account) => ({
+      roleId: undefined,
+      account,
+      afterMs: presences.get(account)?.kicksKnownToMs ?? 0,
+    }))
+    // Of many, some are asked for in a run: those first of whom least is known.
+    .toSorted((one, other) => one.afterMs - other.afterMs);
 
 /** A refusal that can be foreseen is not asked for. */
 const causesOf = (rest: DiscordRest, { guild, bot }: Touch, losses: readonly Loss[]): Promise<Causes> =>
@@ -175,16 +189,18 @@ function standingOf(
   const unread = census.unread.get(id);
   if (unread !== undefined) return { is: "unknown", because: unread };
   const member = census.members.get(id);
+  if (member === undefined) return absentee(joinable.has(id), cause);
   if (cause?.is === "unknown") return cause;
-  if (member === undefined) return joinable.has(id) ? absentee(cause) : { is: "absent" };
   return cause?.is === "person" ? { is: "removed" } : standingIn(role.id, member, touch);
 }
 
-/** Other bots throw out on a moderator's word. */
-const absentee = (cause: Cause | undefined): Standing =>
-  cause?.is === "person" || cause?.is === "bot"
-    ? { is: "absent", joinable: true, kicked: true }
-    : { is: "absent", joinable: true };
+/** Other bots throw out on a moderator's word. Of whom the log does not tell for now, the next run asks again. */
+function absentee(isJoinable: boolean, cause: Cause | undefined): Standing {
+  if (cause?.is === "unknown") return isJoinable ? cause : { is: "absent" };
+  const absent: Standing = isJoinable ? { is: "absent", joinable: true } : { is: "absent" };
+  if (cause === undefined) return absent;
+  return { ...absent, kick: cause.is === "none" ? "none" : { atMs: cause.atMs } };
+}
 
 /** Other bots that took the role from whom it is theirs on record. */
 function rivalsOf(role: Role, causes: readonly Cause[]): readonly string[] {
@@ -202,7 +218,8 @@ const lacksIntent =
   "Discord does not show the bot the member list, so only linked accounts are looked at: turn on " +
   '"Server Members Intent" on the Bot page of https://discord.com/developers/applications.';
 const lacksAuditLog =
-  "The bot may not read the server's audit log, so a role that a moderator takes from an entitled fan is given back: " +
+  "The bot may not read the server's audit log, so it cannot tell whom a moderator kicks, and a role that one takes from an " +
+  "entitled fan is given back: " +
   "give the bot's role View Audit Log in Server Settings, Roles.";
 const lacksInvite =
   "discord.auto_join is on, but the bot may bring nobody into the server: " +

@@ -33,9 +33,9 @@ export function openDiscord(config: DiscordConfig, deps: DiscordDeps): Target {
   return {
     name: "discord",
     supports: new Set(["grant", "revoke", "evict"]),
-    async read(places, linked, onRecord = new Map(), unsettled = new Map()) {
+    async read(places, linked, record) {
       const joinable = await joiner?.joinable();
-      reading = await readPlaces({ rest, config, places, linked, onRecord, unsettled, joinable, log });
+      reading = await readPlaces({ rest, config, places, linked, ...record, joinable, log });
       signal.throwIfAborted();
       return reading.states;
     },

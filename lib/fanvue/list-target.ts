@@ -24,14 +24,14 @@ export function openListTarget(fanvue: Lists, { signal }: { readonly signal: Abo
   return {
     name: "fanvue-lists",
     supports: new Set(["grant", "revoke"]),
-    async read(places, _linked, onRecord = new Map(), unsettled = new Map()) {
+    async read(places, _linked, { onRecord, unsettled } = {}) {
       const lists = await fanvue.fetchLists(places.map(listOf).filter((list) => list.type !== "named"));
       signal.throwIfAborted();
       return new Map(
         places.map((place) => {
           const list = listOf(place);
           const read = lists.get(listKey(list));
-          const ours = [...(onRecord.get(place) ?? []), ...(unsettled.get(place)?.keys() ?? [])];
+          const ours = [onRecord, unsettled].flatMap((since) => [...(since?.get(place)?.keys() ?? [])]);
           return [place, stateOf({ place, list, read, ours })];
         }),
       );

@@ -49,7 +49,10 @@ export function evidenceNeeded(plan: Plan, given: Pick<ConfirmGiven, "want" | "f
   const byEnds = [...plan.observations].flatMap(([place, seen]) =>
     [...seen.lapsed, ...seen.departureEnded].map((account) => ask(place, account)),
   );
-  return evidenceNeededFor([...bySteps, ...byEnds], facts);
+  const byKicks = [...plan.observations.values()].flatMap(({ kicksOver }) =>
+    kicksOver.flatMap((account) => [...want.keys()].map((place) => ask(place, account))),
+  );
+  return evidenceNeededFor([...bySteps, ...byEnds, ...byKicks], facts);
 }
 
 /** An eviction ends every place of the target, and a removal from a room of a space whatever lets in there. */
@@ -70,7 +73,7 @@ export function confirmRemovals(plan: Plan, given: ConfirmGiven): Confirmed {
     { skips, planned: new Set(plan.observations.keys()), want, foreignGrants, isOver: isOverBy(judge) },
   );
   const observations = new Map(
-    [...plan.observations].map(([place, seen]) => [place, borneOut(place, seen, judge)]),
+    [...plan.observations].map(([place, seen]) => [place, borneOut(place, seen, judge, want)]),
   );
   const toldAgain = [...given.unreadableSinceMs.keys()].filter((fan) => isTold(fan, given));
   return {
@@ -171,13 +174,19 @@ function judgeStranger(step: Step, { links, mirrored }: ConfirmGiven): Step | Sk
   return linked ? skipOf(step, "unknown", "linked meanwhile") : step;
 }
 
-/** A lapse or the end of a departure is remembered only when the evidence shows it: both change what happens later. */
-function borneOut(place: Place, seen: Observations, judge: Judge): Observations {
+/**
+ * A lapse or the end of a departure is remembered only when the evidence shows it: both change what happens later. A kick
+ * is over only with every place.
+ */
+function borneOut(place: Place, seen: Observations, judge: Judge, want: Want): Observations {
   const ended = (account: Account) => judge(place, account).is === "no";
   return {
     ...seen,
     lapsed: seen.lapsed.filter(ended),
     departureEnded: seen.departureEnded.filter(ended),
+    kicksOver: seen.kicksOver.filter((account) =>
+      [...want.keys()].every((each) => isOverBy(judge)(each, account)),
+    ),
   };
 }
 

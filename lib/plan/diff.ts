@@ -14,9 +14,9 @@ import {
 } from "../model.ts";
 import { dayOf } from "../rules.ts";
 import { byAccount, draftOf, observationsOf, skip, type Case, type Draft, type PlanGiven } from "./case.ts";
-import { endDeparture, noticeComing, noticeDeparture, staysOut } from "./departures.ts";
+import { endDeparture, isThrownOut, noticeComing, noticeDeparture, staysOut } from "./departures.ts";
 import { sortSteps } from "./evict.ts";
-import { barredOnRecord, looksAtAllJoinRoles, wentFromServer, whoJoins } from "./joins.ts";
+import { barredOnRecord, hasLeftServer, looksAtAllJoinRoles, whoJoins } from "./joins.ts";
 import { entrance, isStranger, placesById, removalsInRooms } from "./spaces.ts";
 import { lookAtStrangers, take, takeIfLongUnreadable } from "./take.ts";
 
@@ -176,14 +176,13 @@ function bringIn(it: Case): void {
     if (barredOnRecord(account, memory) === "removed") staysOut(it);
     else grant(it);
   } else if (place.onlyOnJoin !== true) {
-    if (standing.is !== "absent" || standing.joinable !== true)
+    if (isThrownOut(standing, account, memory)) staysOut(it);
+    else if (standing.is !== "absent" || standing.joinable !== true)
       skip(it, "absent", "is not on the server yet");
     else if (!looksAtAllJoinRoles(given))
       skip(it, "absent", "is brought in by a run that looks at all roles");
     else if (!staysOut(it)) {
-      const how = wentFromServer(account, standing, given);
-      if (how === "left") skip(it, "left by choice", "left the server");
-      else if (how === "removed") skip(it, "removed by a person", "a person threw them out");
+      if (hasLeftServer(account, given)) skip(it, "left by choice", "left the server");
       else grantUnlessRefused(it);
     }
   }

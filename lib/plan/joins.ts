@@ -1,7 +1,7 @@
 /** Who is brought into the Discord server: once, with all the roles that they are to have. */
 import type { Account } from "../ids.ts";
-import type { Departure, Place, PlaceMemory, PlaceState, Standing, Want } from "../model.ts";
-import { barredBy } from "./departures.ts";
+import type { Place, PlaceMemory, PlaceState, Standing, Want } from "../model.ts";
+import { barredBy, type Exit } from "./departures.ts";
 
 interface Given {
   readonly want: Want;
@@ -19,37 +19,33 @@ export function whoJoins(given: Given): ReadonlySet<Account> {
     const wishes = given.want.get(place);
     for (const [account, standing] of state.members) {
       if (standing.is !== "absent" || standing.joinable !== true) continue;
-      if (wishes?.get(account)?.verdict.is !== "yes" || wentFromServer(account, standing, given)) continue;
+      if (wishes?.get(account)?.verdict.is !== "yes" || hasLeftServer(account, given)) continue;
       if (mayJoin(place, account, standing, given)) joining.add(account);
     }
   }
   return joining;
 }
 
-/**
- * How somebody left the server, or was thrown out, while entitled to a role that is still theirs: no other role that
- * begins brings them back. Undefined: they may be brought in.
- */
-export function wentFromServer(
+/** Whether somebody left the server while entitled to a role that is still theirs: no other role that begins brings them back. */
+export function hasLeftServer(
   account: Account,
-  standing: Absent,
   { want, memories }: Pick<Given, "want" | "memories">,
-): Departure["how"] | undefined {
+): boolean {
   for (const [place, wishes] of want) {
     const memory = memories.get(place);
     if (place.onlyOnJoin === true || memory === undefined) continue;
     if (wishes.get(account)?.verdict.is !== "yes") continue;
     const how = barredOnRecord(account, memory);
-    // A role alone may be taken from somebody as well, who then left by choice.
-    if (how === "left" || (how === "removed" && standing.kicked === true)) return how;
+    // A role alone may be taken from somebody, who then left the server all the same, unless they asked to come back.
+    if (how === "left" || (how === "removed" && memory.arrivals.has(account))) return true;
   }
-  return undefined;
+  return false;
 }
 
 type Absent = Extract<Standing, { readonly is: "absent" }>;
 
 /** How somebody who is gone is barred from a place, whatever the platform tells of how they went. */
-export const barredOnRecord = (account: Account, memory: PlaceMemory): Departure["how"] | undefined =>
+export const barredOnRecord = (account: Account, memory: PlaceMemory): Exit | undefined =>
   barredBy({ is: "absent", joinable: true }, account, memory);
 
 function mayJoin(place: Place, account: Account, standing: Absent, { memories, nowMs }: Given): boolean {

@@ -10,6 +10,7 @@ import {
   placeIdByConfig,
   type PlaceState,
   type Plan,
+  type Presence,
   type Skip,
   type Step,
   type Want,
@@ -17,8 +18,9 @@ import {
 import { type Confirmed, confirmRemovals, confirmSteps } from "../plan/confirm.ts";
 import { diff } from "../plan/diff.ts";
 import { loadCurrentHeld, loadHeld } from "../store/held.ts";
-import { loadArrivals, loadForeignGrants, loadPlaceMemory } from "../store/places.ts";
+import { loadForeignGrants, loadPlaceMemory, loadWhereabouts } from "../store/places.ts";
 import { loadSourceSizes, loadUnreadableFans } from "../store/sources.ts";
+import type { Since } from "../target.ts";
 import { groundsByHolders } from "./by-holders.ts";
 import { groundsByRules } from "./by-rules.ts";
 import { isLeftBehind } from "./foreign.ts";
@@ -120,7 +122,12 @@ async function readPlaces(
 ): Promise<ReadonlyMap<Place, PlaceState>> {
   const { places, chosen, target, platform, troubles } = job;
   const linked = new Set([...accountsOn(platform, links.resolved), ...accountsOwned(known)]);
-  const states = await target.read(places, linked, onRecordIn(known), unsettledIn(known));
+  const record = {
+    onRecord: onRecordIn(known),
+    unsettled: unsettledIn(known),
+    presences: presencesIn(known),
+  };
+  const states = await target.read(places, linked, record);
   return new Map(
     chosen.map((place) => {
       const trouble = place.entry === undefined ? undefined : troubles.get(place.entry);
@@ -186,11 +193,11 @@ function loadMemories(
   { places, target, now }: Job,
   have: ReadonlyMap<Place, PlaceState>,
 ): Memories {
-  const arrivals = loadArrivals(sql, target.name);
+  const whereabouts = loadWhereabouts(sql, target.name);
   return new Map(
     places.map((place) => [
       place,
-      loadPlaceMemory(sql, target.name, placeIdNow(place, have.get(place)), place.id, now(), arrivals),
+      loadPlaceMemory(sql, target.name, placeIdNow(place, have.get(place)), place.id, now(), whereabouts),
     ]),
   );
 }
@@ -199,21 +206,20 @@ const placeIdNow = (place: Place, state: PlaceState | undefined): PlaceId | unde
   state !== undefined && "placeId" in state ? state.placeId : placeIdByConfig(place);
 
 /** Who certainly was let in: a grant without outcome may never have been given, and nobody misses it then. */
-const onRecordIn = (memories: Memories): ReadonlyMap<Place, ReadonlySet<Account>> =>
+const onRecordIn = (memories: Memories): Since => sinceIn(memories, ({ settled }) => settled);
+const unsettledIn = (memories: Memories): Since => sinceIn(memories, ({ settled }) => !settled);
+
+const sinceIn = (memories: Memories, isMeant: (grant: Grant) => boolean): Since =>
   new Map(
     [...memories].map(([place, { grants }]) => {
-      const ours = [...grants.values()].filter((grant) => isOurs(grant) && grant.settled);
-      return [place, new Set(ours.map(({ account }) => account))];
+      const ours = [...grants.values()].filter((grant) => isOurs(grant) && isMeant(grant));
+      return [place, new Map(ours.map(({ account, sinceMs }) => [account, sinceMs]))];
     }),
   );
 
-const unsettledIn = (memories: Memories): ReadonlyMap<Place, ReadonlyMap<Account, number>> =>
-  new Map(
-    [...memories].map(([place, { grants }]) => {
-      const open = [...grants.values()].filter((grant) => isOurs(grant) && !grant.settled);
-      return [place, new Map(open.map(({ account, sinceMs }) => [account, sinceMs]))];
-    }),
-  );
+/** They are the same in every place of a target. */
+const presencesIn = (memories: Memories): ReadonlyMap<Account, Presence> =>
+  [...memories.values()].at(0)?.presences ?? new Map();
 
 const accountsOwned = (memories: Memories): ReadonlySet<Account> =>
   new Set([...memories.values()].flatMap(({ grants }) => [...grants.keys()]));

@@ -20,16 +20,8 @@ import {
   text,
   textsIn,
 } from "./columns.ts";
-import {
-  dropArrival,
-  dropExpectedGrant,
-  expectGrant,
-  placesOf,
-  saveArrival,
-  saveGrant,
-  saveLoss,
-  type Seat,
-} from "./ownership.ts";
+import { dropExpectedGrant, expectGrant, placesOf, saveGrant, saveLoss, type Seat } from "./ownership.ts";
+import { saveEntry, saveEviction } from "./presence.ts";
 
 export type RunId = number;
 
@@ -186,7 +178,7 @@ function settleDone(sql: Sql, step: JournalStep, nowMs: number): void {
     );
     saveGrant(sql, step, { origin: "granted", fans: step.fans, basis: step.basis }, nowMs);
     // Whoever holds a role is on the server, and may leave it before any run looks again.
-    if (target === "discord") saveArrival(sql, target, account, nowMs);
+    if (target === "discord") saveEntry(sql, target, account, nowMs);
     for (const table of ["refusals", "departures"]) {
       sql.run(`DELETE FROM ${table} WHERE target = ? AND place_id = ? AND account = ?`, [
         target,
@@ -196,7 +188,7 @@ function settleDone(sql: Sql, step: JournalStep, nowMs: number): void {
     }
     return;
   }
-  if (step.verb === "evict") dropArrival(sql, target, account);
+  if (step.verb === "evict") saveEviction(sql, target, account, nowMs);
   // Who is thrown out of the guild has lost every place in it.
   const lost = step.verb === "evict" ? placesOf(sql, target, account) : [];
   for (const placeId of new Set([step.placeId, ...lost])) {

@@ -7,7 +7,7 @@ import { endLeavings } from "./account.ts";
 import { fanIn, integer, linkedAccountIn, optionalFanIn, platformIn, text } from "./columns.ts";
 import { isRecordedSince, type LinkEventKind, saveLinkEvent } from "./link-events.ts";
 import { dropLogin } from "./logins.ts";
-import { dropArrival } from "./ownership.ts";
+import { dropArrival, welcomeAgain } from "./presence.ts";
 
 /** fan ↔ account. */
 export interface LinkPair {
@@ -325,7 +325,7 @@ export function saveBooks(
 /**
  * Lets an account in again that left places of its platform by choice, was taken out by a person, or refused: the next
  * sync tries again what it is entitled to, and may bring it into the Discord server again. Returns how many places that
- * concerns. The departure stays on record, as one that is over: forgotten, the next sync would notice it anew.
+ * concerns, the server among them. The departure stays on record, as one that is over: forgotten, the next sync would notice it anew.
  */
 export function inviteAgain(
   sql: Sql,
@@ -344,7 +344,7 @@ export function inviteAgain(
     account,
   ]);
   sql.run("DELETE FROM refusals WHERE target = ? AND account = ?", [platform, account]);
-  dropArrival(sql, platform, account);
+  const wasKicked = platform === "discord" && welcomeAgain(sql, platform, account, nowMs);
   saveLinkEvent(sql, { event: "invited again", platform, account }, nowMs);
-  return places.length;
+  return places.length + (wasKicked ? 1 : 0);
 }

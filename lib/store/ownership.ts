@@ -125,19 +125,3 @@ export function placesOf(sql: Sql, target: TargetName, account: Account): readon
     .all("SELECT place_id FROM grants WHERE target = ? AND account = ? ORDER BY place_id", [target, account])
     .map(placeIdIn);
 }
-
-// ---- Presence ---------------------------------------------------------------------------------------------------
-
-/** Somebody is on a target's server: should they be gone later, it was not for want of a way in. */
-export function saveArrival(sql: Sql, target: TargetName, account: Account, nowMs: number): void {
-  sql.run("INSERT OR IGNORE INTO arrivals (target, account, first_seen_ms) VALUES (?, ?, ?)", [
-    target,
-    account,
-    nowMs,
-  ]);
-}
-
-/** Forgets that somebody was there: they are gone by our doing, or ask to be let in again. */
-export function dropArrival(sql: Sql, target: TargetName, account: Account): void {
-  sql.run("DELETE FROM arrivals WHERE target = ? AND account = ?", [target, account]);
-}

@@ -4,7 +4,8 @@ import type { Sql } from "../db.ts";
 import type { Account, PlaceId, TargetName } from "../ids.ts";
 import type { Departure, Grant, Observations, PlaceMemory, Refusal } from "../model.ts";
 import { accountIn, integer, optionalInteger, optionalText, placeIdIn, text } from "./columns.ts";
-import { addBasis, grantIn, saveArrival, saveGrant, saveLoss, type Seat } from "./ownership.ts";
+import { addBasis, grantIn, saveGrant, saveLoss, type Seat } from "./ownership.ts";
+import { endKick, loadArrivals, loadPresences, saveArrival, savePresence } from "./presence.ts";
 
 const emptyMemory = {
   rulesHash: undefined,
@@ -23,7 +24,7 @@ const emptyMemory = {
  * another configured id, such as a room by its alias, is known by its place id. The figures of the last 24 hours count back
  * from `nowMs`: removedLastDay has whom we took out, or may have (the effect of the step is not known yet), not counting
  * what was approved or asked for; oursDayAgo counts who was ours then, which is who is ours now and was already, and who has
- * lost the place since. `arrivals` are what `loadArrivals` gives: they are the same for all places of a target.
+ * lost the place since. `whereabouts` are the same for all places of a target.
  */
 export function loadPlaceMemory(
   sql: Sql,
@@ -31,23 +32,31 @@ export function loadPlaceMemory(
   placeId: PlaceId | undefined,
   configuredId: string,
   nowMs: number,
-  arrivals: ReadonlySet<Account> = loadArrivals(sql, target),
+  whereabouts: Whereabouts = loadWhereabouts(sql, target),
 ): PlaceMemory {
   const applied = loadApplied(sql, target, placeId, configuredId);
   const id = placeId ?? applied?.placeId ?? placeIdIfConfigured(target, configuredId);
-  if (id === undefined) return { ...emptyMemory, arrivals };
+  if (id === undefined) return { ...emptyMemory, ...whereabouts };
   return {
     rulesHash: applied?.rulesHash,
     placeId: applied?.placeId,
     grants: loadGrants(sql, target, id),
     departures: loadDepartures(sql, target, id),
-    arrivals,
+    ...whereabouts,
     refusals: loadRefusals(sql, target, id),
     lapsedSinceMs: loadLapses(sql, target, id),
     removedLastDay: loadRemoved(sql, target, id, nowMs - dayMs),
     oursDayAgo: countOursAt(sql, target, id, nowMs - dayMs),
   };
 }
+
+type Whereabouts = Pick<PlaceMemory, "arrivals" | "presences">;
+
+/** What is remembered of accounts and a target's server as a whole. */
+export const loadWhereabouts = (sql: Sql, target: TargetName): Whereabouts => ({
+  arrivals: loadArrivals(sql, target),
+  presences: loadPresences(sql, target),
+});
 
 /** Roles and lists are configured by the ids that the journal knows them by; a room may be by an alias. */
 const placeIdIfConfigured = (target: TargetName, configuredId: string): PlaceId | undefined =>
@@ -82,19 +91,6 @@ function loadDepartures(sql: Sql, target: TargetName, placeId: PlaceId): Readonl
       return [account, { account, how, noticedAtMs, endedAtMs: optionalInteger(row, "ended_at_ms") }];
     }),
   );
-}
-
-/**
- * The accounts that were ever seen on a target's server and were not thrown out of it by us since. Whoever may have been
- * thrown out, by a step whose effect is not known, is none of them: that they are gone may be our doing.
- */
-export function loadArrivals(sql: Sql, target: TargetName): ReadonlySet<Account> {
-  const rows = sql.all(
-    `SELECT account FROM arrivals WHERE target = ?1 AND account NOT IN (
-       SELECT account FROM steps WHERE target = ?1 AND (state = 'planned' OR unsure = 1) AND verb = 'evict')`,
-    [target],
-  );
-  return new Set(rows.map(accountIn));
 }
 
 function loadRefusals(sql: Sql, target: TargetName, placeId: PlaceId): ReadonlyMap<Account, Refusal> {
@@ -181,10 +177,12 @@ export function saveObservations(
 function saveComingsAndGoings(
   sql: Sql,
   target: TargetName,
-  { placeId, departed, returned, arrivals, departureEnded, lapsed, entitledAgain }: Observations,
+  { placeId, departed, returned, departureEnded, lapsed, entitledAgain, ...ofServer }: Observations,
   nowMs: number,
 ): void {
-  for (const account of arrivals) saveArrival(sql, target, account, nowMs);
+  for (const account of ofServer.arrivals) saveArrival(sql, target, account, nowMs);
+  for (const { account, presence } of ofServer.presences) savePresence(sql, target, account, presence);
+  for (const account of ofServer.kicksOver) endKick(sql, target, account);
   for (const account of returned) {
     sql.run("DELETE FROM departures WHERE target = ? AND place_id = ? AND account = ?", [
       target,

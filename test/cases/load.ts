@@ -10,6 +10,7 @@ import type {
   Place,
   PlaceMemory,
   PlaceState,
+  Presence,
   Rule,
   SpaceRoom,
   Standing,
@@ -130,7 +131,9 @@ const standingSchema = z.union([
     .enum(["in", "invited", "out", "absent", "knocking", "banned", "left", "removed"])
     .transform((is): Standing => ({ is })),
   z.literal("joinable").transform((): Standing => ({ is: "absent", joinable: true })),
-  z.literal("kicked").transform((): Standing => ({ is: "absent", joinable: true, kicked: true })),
+  z.literal("not kicked").transform((): Standing => ({ is: "absent", joinable: true, kick: "none" })),
+  z.literal("kicked").transform((): Standing => ({ is: "absent", joinable: true, kick: { atMs: 1 } })),
+  z.literal("kicked for good").transform((): Standing => ({ is: "absent", kick: { atMs: 1 } })),
   z.strictObject({ is: z.enum(["in", "invited"]), untouchable: z.string() }),
   z.strictObject({ is: z.literal("unknown"), because: z.string() }),
 ]);
@@ -159,6 +162,8 @@ const memorySchema = z.strictObject({
     .default({}),
   /** Default: whoever is not absent now. */
   arrivals: names.optional(),
+  /** Default: whoever is not absent now is there. */
+  presences: z.record(z.string(), z.enum(["there", "gone", "kicked"])).optional(),
   refusals: z
     .record(z.string(), z.strictObject({ sentence: z.string(), times: z.number(), nextTry: time }))
     .default({}),
@@ -289,6 +294,13 @@ const present = (members: PlaceCase["members"]): readonly Account[] =>
     .filter(([, { is }]) => is !== "absent")
     .map(([name]) => accountOf(name));
 
+const presencesOf = (presences: PlaceCase["memory"]["presences"], members: PlaceCase["members"]) =>
+  new Map<Account, Presence>(
+    presences === undefined
+      ? present(members).map((account) => [account, { is: "there", kicksKnownToMs: Infinity }])
+      : mapped(presences, (_name, is) => ({ is, kicksKnownToMs: Infinity })),
+  );
+
 function memoryOf(id: string, { memory, members }: PlaceCase, place: Place): PlaceMemory {
   const placeId = placeIdOf(memory.ledTo ?? id);
   const grants = mapped(memory.grants, (name, { origin, basis }): Grant => {
@@ -307,6 +319,7 @@ function memoryOf(id: string, { memory, members }: PlaceCase, place: Place): Pla
       endedAtMs: ended,
     })),
     arrivals: new Set(memory.arrivals?.map(accountOf) ?? present(members)),
+    presences: presencesOf(memory.presences, members),
     refusals: mapped(memory.refusals, (name, { sentence, times, nextTry }) => ({
       account: accountOf(name),
       sentence,

@@ -188,3 +188,7 @@ export const writes = ({ requests }: DiscordSandbox): DiscordSandbox["requests"]
 export function give({ world }: DiscordSandbox, index: number, roleId: string = vip): void {
   world.members.get(userIdAt(index))?.roles.add(roleId);
 }
+
+/** Who is on record, and since when. */
+export const heldSince = (accounts: Iterable<Account>, sinceMs = 0): ReadonlyMap<Account, number> =>
+  new Map([...accounts].map((it) => [it, sinceMs]));
