@@ -114,7 +114,7 @@ describe("reading a role", () => {
       readable(state).members,
       new Map([
         [account(0), { is: "out" }],
-        [account(98), { is: "absent", joinable: true }],
+        [account(98), { is: "absent", joinable: true, kick: "none" }],
         [account(99), { is: "absent" }],
       ]),
     );
