@@ -23,3 +23,25 @@ test("what the bot lacks is told once, below its places, and they are in order",
   assert.equal(isManageable(checks), true);
   assert.match(JSON.stringify(checksJson(checks)), /"warnings":\[".*View Audit Log/);
 });
+
+test("fans who would log in at another application than the bot's are told of where auto-join is on", async (t) => {
+  const server = await serverWithFans(t, 1);
+  const oauth = {
+    clientId: "300000000000000099",
+    clientSecret: "",
+    redirectUri: "",
+    serverHost: "",
+    serverPort: 0,
+  };
+  const deps = { log: pino({ level: "silent" }), signal: new AbortController().signal };
+  const warningsWhere = async (enabled: boolean) => {
+    const discord = configOf(server, bothPlaces, { oauth, autoJoin: { enabled, roles: [] } });
+    const [check] = await checkOnline({ discord, matrix: undefined, mirrors: [] }, deps);
+    return check?.warnings.join("\n") ?? "";
+  };
+  assert.match(
+    await warningsWhere(true),
+    /^discord\.oauth_client_id is 300000000000000099, but the bot belongs to /,
+  );
+  assert.equal(await warningsWhere(false), "");
+});

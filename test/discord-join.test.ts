@@ -122,6 +122,25 @@ describe("who may be brought in", { concurrency: true }, () => {
 });
 
 describe("bringing a fan in", { concurrency: true }, () => {
+  test("is not tried where fans log in at another application than the bot's: one sentence, and no login is touched", async (t) => {
+    const { logins, open, perform, giveLogin, sent, world } = await start(t);
+    await giveLogin(0);
+    const client = { clientId: "300000000000000099", clientSecret: "theirs" };
+    const target = open({ oauth: { ...client, redirectUri: "", serverHost: "", serverPort: 0 } });
+    const [state] = (await target.read(bothPlaces, new Set([account(0)]))).values();
+    assert.ok(state !== undefined);
+    assert.deepEqual(readable(state).members.get(account(0)), { is: "absent" });
+    assert.match(
+      target.warnings?.().join() ?? "",
+      new RegExp(
+        `oauth_client_id is ${client.clientId}, but the bot belongs to the application ${world.application.id}, `,
+      ),
+    );
+    assert.deepEqual(await perform([], target), []);
+    assert.deepEqual(sent(), []);
+    assert.deepEqual([(await logins.accounts()).size, world.logins.size], [1, 1]);
+  });
+
   test("one request brings them in with all their roles; then their login ends, here and at Discord", async (t) => {
     const { discord, world, logins, perform, giveLogin, sent, stored } = await start(t);
     const login = await giveLogin(0);
@@ -235,15 +254,24 @@ describe("a login", { concurrency: true }, () => {
     });
   }
 
-  test("that is refused when new as well is forgotten", async (t) => {
+  test("that Discord renews and refuses all the same is kept: that is not the fan's doing", async (t) => {
     const { discord, logins, perform, giveLogin, sent } = await start(t);
     await giveLogin(0);
     discord.faults.push({ path: memberPath, fault: refusal(401, codes.InvalidOAuth2AccessToken) });
     const [outcome] = await perform([joining(account(0))]);
     assert.ok(outcome?.result === "failed" && outcome.blame === "member");
-    assert.match(outcome.sentence, /login any more; they may link their account again/);
-    assert.equal((await logins.accounts()).size, 0);
+    assert.match(outcome.sentence, /login, though it renewed it just now; the next run tries again/);
+    assert.equal((await logins.accounts()).size, 1);
     assert.deepEqual(sent(), [`PUT ${userIdAt(0)}`, "POST token", `PUT ${userIdAt(0)}`]);
+  });
+
+  test("that is good and does not allow joining ends, here and at Discord", async (t) => {
+    const { discord, world, logins, perform, giveLogin } = await start(t);
+    await giveLogin(0);
+    discord.faults.push({ path: memberPath, fault: refusal(403, codes.MissingRequiredOAuth2Scope) });
+    const [outcome] = await perform([joining(account(0))]);
+    assert.ok(outcome?.result === "failed" && outcome.blame === "member");
+    assert.deepEqual([(await logins.accounts()).size, world.logins.size], [0, 0]);
   });
 
   test("that the fan took back is forgotten, all their steps say so, and others are brought in", async (t) => {

@@ -2,12 +2,12 @@
 import { Routes } from "discord-api-types/v10";
 import { z } from "zod";
 import type { Reason } from "../model.ts";
+import { fetchApplication } from "./application.ts";
 import { fetchShaped, type Misread, reasonOf } from "./fetch.ts";
 import type { Read } from "./guild.ts";
 import type { DiscordRest } from "./rest.ts";
+import { snowflake } from "./shapes.ts";
 
-const snowflake = z.string().regex(/^\d{1,20}$/);
-const applicationShape = z.object({ id: snowflake });
 const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
 
 /** https://discord.com/developers/docs/resources/entitlement#entitlement-object */
@@ -41,7 +41,7 @@ export async function fetchEntitlements(
   rest: DiscordRest,
   skuIds: readonly string[],
 ): Promise<Read<readonly Entitlement[]>> {
-  const application = await fetchShaped(rest, "/applications/@me", applicationShape);
+  const application = await fetchApplication(rest);
   if (application.is !== "value") return { unreadable: reasonOf(application, "the bot's application") };
   const found: Entitlement[] = [];
   let after = "0";

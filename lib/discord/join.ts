@@ -13,7 +13,7 @@ export interface Joiner {
   joinable(): Promise<ReadonlySet<DiscordUserId>>;
   /**
    * Brings a fan in who then has these roles. "member": they were there already, and their roles are as they were.
-   * A login that Discord accepts no more is forgotten; the link stays.
+   * A login that Discord does not renew any more is forgotten; the link stays.
    */
   join(account: DiscordUserId, roles: readonly PlaceId[]): Promise<Joined | Trouble>;
   /** Ends and forgets the logins that are of no more use; `members` are known to be on the server. */
@@ -46,14 +46,14 @@ const isStale = ({ expiresAtMs }: Login) => expiresAtMs - Date.now() < aheadMs;
 
 const codes = RESTJSONErrorCodes;
 const isDead = (answer: Answer) => isRefusal(answer, codes.InvalidOAuth2AccessToken);
-/** The login will not do next time either. */
+/** The login is good, and will not do next time either. */
 const isUseless = (answer: Answer) =>
-  isDead(answer) || isRefusal(answer, codes.MissingRequiredOAuth2Scope, codes.UnknownUser);
+  isRefusal(answer, codes.MissingRequiredOAuth2Scope, codes.UnknownUser, codes.UserBannedFromThisGuild);
 
 /** Makes the joiner of one run. */
 export function createJoiner({ rest, oauth, logins, use, guildId, log }: JoinerDeps): Joiner {
   const broughtIn = new Set<Account>();
-  const banned = new Set<Account>();
+  const useless = new Set<Account>();
   const forget = (account: DiscordUserId, login: Login) => logins.drop(new Map([[account, login]]));
 
   /** https://discord.com/developers/docs/resources/guild#add-guild-member */
@@ -62,7 +62,7 @@ export function createJoiner({ rest, oauth, logins, use, guildId, log }: JoinerD
     return rest.put(Routes.guildMember(guildId, account), auditReason, body);
   }
 
-  type Asked = { readonly is: "asked"; readonly login: Login; readonly answer: Answer };
+  type Asked = { readonly is: "asked"; readonly answer: Answer };
 
   /**
    * Asks with the login as it is; with a renewed one where its time is up or Discord does not take it. That the login is
@@ -73,7 +73,7 @@ export function createJoiner({ rest, oauth, logins, use, guildId, log }: JoinerD
     if (held === undefined) return { is: "no login" };
     if (!isStale(held)) {
       const answer = await bringIn(account, held, roles);
-      if (!isDead(answer)) return { is: "asked", login: held, answer };
+      if (!isDead(answer)) return { is: "asked", answer };
     }
     const renewed = await oauth.refresh(held);
     if (renewed.is === "login ended") await forget(account, held);
@@ -81,7 +81,7 @@ export function createJoiner({ rest, oauth, logins, use, guildId, log }: JoinerD
     const { login } = renewed;
     // On the disk before anything is done with it: the old one is of no use any more.
     if (await logins.replace(account, held, login))
-      return { is: "asked", login, answer: await bringIn(account, login, roles) };
+      return { is: "asked", answer: await bringIn(account, login, roles) };
     // The fan linked anew meanwhile; with the renewed login that newer one would end, too.
     if ((await logins.load(account)) !== undefined) return ask(account, roles);
     await giveBack(login);
@@ -95,7 +95,7 @@ export function createJoiner({ rest, oauth, logins, use, guildId, log }: JoinerD
   }
 
   function isSpent(account: DiscordUserId, members: ReadonlySet<Account>): boolean {
-    if (use === "none" || banned.has(account)) return true;
+    if (use === "none" || useless.has(account)) return true;
     return use === "one join" && (members.has(account) || broughtIn.has(account));
   }
 
@@ -105,9 +105,8 @@ export function createJoiner({ rest, oauth, logins, use, guildId, log }: JoinerD
     async join(account, roles) {
       const asked = await ask(account, roles);
       if (asked.is !== "asked") return asked;
-      const { login, answer } = asked;
-      if (isUseless(answer)) await forget(account, login);
-      if (isRefusal(answer, codes.UserBannedFromThisGuild)) banned.add(account);
+      const { answer } = asked;
+      if (isUseless(answer)) useless.add(account);
       if (answer.is !== "answer") return answer;
       broughtIn.add(account);
       return { is: answer.status === created ? "joined" : "member" };

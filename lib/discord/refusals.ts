@@ -117,7 +117,11 @@ const meanings: ReadonlyMap<number, (act: Act) => Meaning> = new Map<number, (ac
   ],
   [
     codes.InvalidOAuth2AccessToken,
-    () => byMember(`Discord does not accept this member's login any more; ${mayLinkAgain}.`, "member"),
+    () =>
+      byMember(
+        "Discord does not accept this member's login, though it renewed it just now; the next run tries again.",
+        "member",
+      ),
   ],
   [
     codes.MissingRequiredOAuth2Scope,

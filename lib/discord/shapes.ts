@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { parseDiscordUserId, type DiscordUserId } from "../ids.ts";
 
-const snowflake = z.string().regex(/^\d{1,20}$/);
+export const snowflake = z.string().regex(/^\d{1,20}$/);
 const userId = z.custom<DiscordUserId>(
   (value) => typeof value === "string" && parseDiscordUserId(value) !== undefined,
   { error: "not a user id" },

@@ -5,6 +5,7 @@ import type { Log } from "../log.ts";
 import type { Logins } from "../logins.ts";
 import type { PlaceState, Standing } from "../model.ts";
 import type { Target } from "../target.ts";
+import { foreignClient } from "./application.ts";
 import { performAll } from "./flights.ts";
 import { createJoiner, forgetLogins, type Joiner, type LoginUse } from "./join.ts";
 import { openOAuth } from "./oauth.ts";
@@ -30,22 +31,25 @@ export function openDiscord(config: DiscordConfig, deps: DiscordDeps): Target {
   const joiner = openJoiner(config, rest, deps);
   const perform = createPerformer(rest, config.guildId, joiner);
   let reading: Reading | undefined;
+  let foreign: string | undefined;
   return {
     name: "discord",
     supports: new Set(["grant", "revoke", "evict"]),
     async read(places, linked, record) {
-      const joinable = await joiner?.joinable();
+      foreign = await foreignClient(config, rest);
+      const joinable = foreign === undefined ? await joiner?.joinable() : undefined;
       reading = await readPlaces({ rest, config, places, linked, ...record, joinable, log });
       signal.throwIfAborted();
       return reading.states;
     },
     async *perform(steps) {
       yield* performAll(steps, perform, signal);
-      await joiner?.endSpent(membersIn(reading?.states ?? new Map()));
+      // They were given to another application, which alone can use or end them.
+      if (foreign === undefined) await joiner?.endSpent(membersIn(reading?.states ?? new Map()));
       if (config.oauth === undefined && logins !== undefined) await forgetLogins(logins, log);
     },
     verify: (done) => verifySteps(rest, reading?.seen, done),
-    warnings: () => reading?.warnings ?? [],
+    warnings: () => [...(foreign === undefined ? [] : [foreign]), ...(reading?.warnings ?? [])],
     requests: () => rest.requests() + (joiner?.requests() ?? 0),
     clockSkewMs: () => rest.clockSkewMs(),
   };
