@@ -39,7 +39,11 @@ const cases: readonly (Record<Act, Meaning> & { status: number; code: number; na
     ...{ status: 404, code: 10_004, name: "unknown server" },
     ...allActs(["failed: place", /^The server does not exist, .*; invite the bot again\.$/, "server"]),
   },
-  { ...{ status: 404, code: 10_007, name: "unknown member" }, ...outside(/^left the server$/) },
+  {
+    ...{ status: 404, code: 10_007, name: "unknown member" },
+    ...outside(/^left the server$/),
+    join: ["refused", /^may not be brought in: Discord does not find them$/, "member"],
+  },
   {
     ...{ status: 404, code: 10_011, name: "unknown role" },
     ...allActs(["failed: place", /^The role was deleted; put an existing one in the config\.$/, "place"]),
@@ -68,7 +72,7 @@ const cases: readonly (Record<Act, Meaning> & { status: number; code: number; na
   },
   {
     ...{ status: 401, code: 50_025, name: "a dead login" },
-    ...allActs(["failed: member", /does not accept this member's login any more; they may link/, "member"]),
+    ...allActs(["failed: member", /does not accept this member's login, though it renewed it/, "member"]),
   },
   {
     ...{ status: 403, code: 50_026, name: "a login without the scope" },
@@ -100,10 +104,18 @@ const cases: readonly (Record<Act, Meaning> & { status: number; code: number; na
   },
   {
     ...{ status: 400, code: 50_035, name: "a request that is not understood" },
-    ...allActs(["failed: member", /^Discord did not understand the request/, "nothing"]),
+    ...allActs([
+      "failed: member",
+      /^Discord did not understand the request .*; update fanvue-sync/,
+      "nothing",
+    ]),
   },
   {
     ...{ status: 400, code: 130_000, name: "overload" },
+    ...allActs(["failed: service", /^Discord is overloaded\.$/, "nothing"]),
+  },
+  {
+    ...{ status: 503, code: 130_000, name: "overload as a failure of the server" },
     ...allActs(["failed: service", /^Discord is overloaded\.$/, "nothing"]),
   },
   {

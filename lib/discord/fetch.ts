@@ -3,7 +3,8 @@ import type { RouteLike } from "@discordjs/rest";
 import { RESTJSONErrorCodes } from "discord-api-types/v10";
 import type { z } from "zod";
 import type { Reason } from "../model.ts";
-import { type Answer, type DiscordRest, type Failure, resourceOverloaded } from "./rest.ts";
+import type { Answer, DiscordRest, Failure } from "./rest.ts";
+import { resourceOverloaded } from "./transport.ts";
 
 export type Misread = Failure | { readonly is: "odd"; readonly because: string };
 export type Fetched<T> = { readonly is: "value"; readonly value: T } | Misread;

@@ -3,7 +3,8 @@ import { RESTJSONErrorCodes } from "discord-api-types/v10";
 import type { Step, Verb } from "../model.ts";
 import type { Outcome } from "../target.ts";
 import type { LoginTrouble } from "./oauth.ts";
-import { type Failure, resourceOverloaded } from "./rest.ts";
+import type { Failure } from "./rest.ts";
+import { resourceOverloaded } from "./transport.ts";
 
 /** What was asked of Discord. A join brings a member in, with all roles that are due. */
 export type Act = Verb | "join";
@@ -77,7 +78,11 @@ const meanings: ReadonlyMap<number, (act: Act) => Meaning> = new Map<number, (ac
     codes.UnknownGuild,
     () => byPlace("The server does not exist, or the bot is not in it; invite the bot again.", "server"),
   ],
-  [codes.UnknownMember, (act) => outside(act, "left the server")],
+  [
+    codes.UnknownMember,
+    (act) =>
+      outside(act, act === "join" ? "may not be brought in: Discord does not find them" : "left the server"),
+  ],
   [
     codes.UnknownRole,
     (act) =>
@@ -95,7 +100,10 @@ const meanings: ReadonlyMap<number, (act: Act) => Meaning> = new Map<number, (ac
   [codes.CloudflareIsBlockingYourRequest, () => byService("Discord's shield held the request back.")],
   [
     codes.InvalidFormBodyOrContentType,
-    () => byMember("Discord did not understand the request (code 50035)."),
+    () =>
+      byMember(
+        "Discord did not understand the request (code 50035); update fanvue-sync, and report this if that is no help.",
+      ),
   ],
   [codes.MaximumNumberOfGuildsReached, (act) => hindered(act, "is in as many servers as Discord allows")],
   [codes.UserBannedFromThisGuild, (act) => outside(act, "is banned from the server")],

@@ -23,9 +23,6 @@ export type Failure =
   /** The run was ended before the request was sent. */
   | { readonly is: "stopped" };
 
-/** A code of Discord's that is not in the library's list yet. */
-export const resourceOverloaded = 130_000;
-
 /**
  * The methods throw a PlatformError when Discord refuses the token or has refused so much that going on would do harm;
  * everything else is an {@link Answer}.

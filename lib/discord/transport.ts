@@ -55,16 +55,24 @@ async function attempt(
   return { response: new Response(hasNoBody ? null : text, { status, headers: [...headers] }), text };
 }
 
-/** Whether a refusal speaks of the login that a member gave us, and not of the bot's own token. */
-function isAboutMember(text: string): boolean {
+/** Discord's own code for what went wrong; undefined where the body is none of Discord's. */
+function codeIn(text: string): unknown {
   try {
     const body: unknown = JSON.parse(text);
-    const code = typeof body === "object" && body !== null && "code" in body ? body.code : undefined;
-    return code === RESTJSONErrorCodes.InvalidOAuth2AccessToken;
+    return typeof body === "object" && body !== null && "code" in body ? body.code : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
+
+/** Whether a refusal speaks of the login that a member gave us, and not of the bot's own token. */
+const isAboutMember = (text: string): boolean => codeIn(text) === RESTJSONErrorCodes.InvalidOAuth2AccessToken;
+
+/** A code of Discord's that is not in the library's list yet. */
+export const resourceOverloaded = 130_000;
+
+const wordsOfFailure = (status: number, text: string): string =>
+  codeIn(text) === resourceOverloaded ? "Discord is overloaded" : `Discord answered with status ${status}`;
 
 function wordsOf(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return "the connection broke";
@@ -122,9 +130,7 @@ export function createTransport({
     try {
       const { response, text } = await attempt(request, timeoutMs, signal);
       note(response, text);
-      return response.status < 500
-        ? response
-        : new UnansweredError(`Discord answered with status ${response.status}`);
+      return response.status < 500 ? response : new UnansweredError(wordsOfFailure(response.status, text));
     } catch (error) {
       return new UnansweredError(wordsOf(error, timeoutMs), { cause: error });
     }
