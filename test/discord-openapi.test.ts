@@ -169,6 +169,7 @@ describe("Discord's own description", { skip: leftOut }, () => {
     assert.deepEqual(kindsOf(discord), [
       "DELETE /guilds/ID/members/ID 204",
       "DELETE /guilds/ID/members/ID/roles/ID 204",
+      "GET /applications/@me 200",
       "GET /guilds/ID 200",
       "GET /guilds/ID/audit-logs 200",
       "GET /guilds/ID/members 200",
