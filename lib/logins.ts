@@ -12,6 +12,8 @@ export interface Login {
 /** The stored logins, one per account. */
 export interface Logins {
   accounts(): Promise<ReadonlySet<DiscordUserId>>;
+  /** Those of links that were cut: of no use any more, and not ended at Discord yet. */
+  cut(): Promise<ReadonlyMap<DiscordUserId, Login>>;
   load(account: DiscordUserId): Promise<Login | undefined>;
   /**
    * Puts a renewed login in the place of the old one. False, with nothing stored: the old one is not kept any more, since

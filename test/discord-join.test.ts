@@ -310,6 +310,30 @@ describe("a login", { concurrency: true }, () => {
     assert.equal(world.logins.size, 0);
   });
 
+  test("of a link that was cut brings nobody in, and is ended at Discord as well by the next run that can", async (t) => {
+    const { discord, world, logins, perform, giveLogin, cutLink, stored } = await start(t);
+    const login = await giveLogin(0);
+    await cutLink(0);
+    assert.equal((await logins.accounts()).size, 0);
+    discord.faults.push({ path: /revoke$/, times: 3, fault: refusal(503, 0) });
+    assert.deepEqual(resultsOf(await perform([joining(account(0))])), ["dropped"]);
+    assert.equal(world.logins.size, 1);
+    await perform([]);
+    assert.equal(world.logins.size, 0);
+    assert.equal((await logins.cut()).size, 0);
+    assert.ok(!stored().includes(login.refreshToken));
+  });
+
+  test("that a fan gave when they linked anew after a cut is not ended with the old one", async (t) => {
+    const { world, logins, perform, giveLogin, cutLink } = await start(t);
+    await giveLogin(0);
+    await cutLink(0);
+    await giveLogin(0);
+    await perform([]);
+    assert.equal((await logins.accounts()).size, 1);
+    assert.equal(world.logins.size, 2);
+  });
+
   test("that the fan gives anew while the old one is renewed is the one that is used", async (t) => {
     const { discord, world, logins, open, perform, giveLogin } = await start(t);
     await giveLogin(0, { lastsMs: -1 });

@@ -49,6 +49,7 @@ function loginsOf({ world }: DiscordSandbox, accounts: readonly Account[]): Logi
     accounts.map((id) => [id, { ...issueLogin(world, id, { lastsMs: -1 }) }]),
   );
   return {
+    cut: () => Promise.resolve(new Map()),
     accounts: () => Promise.resolve(new Set([...logins.keys()].map(userIdOf))),
     load: (id) => Promise.resolve(logins.get(id)),
     replace: (id, _, renewed) => Promise.resolve(logins.set(id, renewed).has(id)),

@@ -385,6 +385,9 @@ CREATE TABLE notices (
   told_at_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 
+-- The link was cut: brings nobody in any more, and is to be ended at Discord.
+ALTER TABLE discord_logins ADD COLUMN is_cut INTEGER NOT NULL DEFAULT 0 CHECK (is_cut IN (0, 1));
+
 -- Linked accounts and the Discord server. there: was, when last looked for · gone: and no person's doing, or it is over ·
 -- kicked: a person threw them out, and the entitlement has not ended since. kicks_known_to_ms: by Discord's clock; the
 -- kicks up to then are known, or undone.

@@ -84,14 +84,23 @@ export function createJoiner({ rest, oauth, logins, use, guildId, log }: JoinerD
       return { is: "asked", answer: await bringIn(account, login, roles) };
     // The fan linked anew meanwhile; with the renewed login that newer one would end, too.
     if ((await logins.load(account)) !== undefined) return ask(account, roles);
-    await giveBack(login);
+    const ended = await oauth.revoke(login);
+    if (ended.is === "revoked") await forget(account, held);
+    else log.warn(`The login of a fan whose link was cut could not be ended at Discord (${ended.is}).`);
     return { is: "no login" };
   }
 
-  async function giveBack(login: Login): Promise<void> {
-    const ended = await oauth.revoke(login);
-    if (ended.is !== "revoked")
-      log.warn(`The login of a fan whose link was cut could not be ended at Discord (${ended.is}).`);
+  /**
+   * Of links that were cut, and those of no more use; looked at right before each: with an old login a newer one would end,
+   * too.
+   */
+  async function* loginsToEnd(members: ReadonlySet<Account>): AsyncGenerator<[DiscordUserId, Login]> {
+    for (const [account, login] of await logins.cut())
+      if ((await logins.load(account)) === undefined) yield [account, login];
+    for (const account of await logins.accounts()) {
+      const login = isSpent(account, members) ? await logins.load(account) : undefined;
+      if (login !== undefined) yield [account, login];
+    }
   }
 
   function isSpent(account: DiscordUserId, members: ReadonlySet<Account>): boolean {
@@ -113,12 +122,9 @@ export function createJoiner({ rest, oauth, logins, use, guildId, log }: JoinerD
     },
 
     async endSpent(members) {
-      const spent = [...(await logins.accounts())].filter((account) => isSpent(account, members));
       const ended = new Map<DiscordUserId, Login>();
       let isRefused = false;
-      for (const account of spent) {
-        const login = await logins.load(account);
-        if (login === undefined) continue;
+      for await (const [account, login] of loginsToEnd(members)) {
         const answer = isRefused ? undefined : await oauth.revoke(login);
         // The next run ends what is left.
         if (answer?.is === "unanswered" || answer?.is === "stopped") break;
@@ -141,7 +147,7 @@ const notEnded =
 
 /** Forgets all logins: without the application that they were given to, they can be neither used nor ended. */
 export async function forgetLogins(logins: Logins, log: Log): Promise<void> {
-  const kept = new Map<DiscordUserId, Login>();
+  const kept = new Map(await logins.cut());
   for (const account of await logins.accounts()) {
     const login = await logins.load(account);
     if (login !== undefined) kept.set(account, login);

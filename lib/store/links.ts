@@ -6,7 +6,7 @@ import { type DiscordUserId, type FanId, type Mxid, parseDiscordUserId, type Pla
 import { endLeavings } from "./account.ts";
 import { fanIn, integer, linkedAccountIn, optionalFanIn, platformIn, text } from "./columns.ts";
 import { isRecordedSince, type LinkEventKind, saveLinkEvent } from "./link-events.ts";
-import { dropLogin } from "./logins.ts";
+import { cutLogin } from "./logins.ts";
 import { dropArrival, welcomeAgain } from "./presence.ts";
 
 /** fan ↔ account. */
@@ -223,7 +223,7 @@ export function removeLink(
     fan ?? null,
   ]);
   const discordUser = parseDiscordUserId(account);
-  if (discordUser !== undefined) dropLogin(sql, discordUser);
+  if (discordUser !== undefined) cutLogin(sql, discordUser);
   saveLinkEvent(sql, { event: cuts[how].event, platform, account, fan, detail: how }, nowMs);
 }
 
