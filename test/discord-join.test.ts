@@ -310,6 +310,22 @@ describe("a login", { concurrency: true }, () => {
     assert.equal(world.logins.size, 0);
   });
 
+  test("of each fan ends with the first run without auto-join, which says so once", async (t) => {
+    const { world, logins, open, perform, giveLogin, cutLink } = await start(t);
+    for (const index of range(3)) await giveLogin(index);
+    await cutLink(2);
+    const said: string[] = [];
+    const log = pino({ level: "warn" }, { write: (line: string) => void said.push(line) });
+    for (let run = 0; run < 2; run += 1)
+      await perform([], open({ log, autoJoin: { enabled: false, roles: [] } }));
+    assert.deepEqual([(await logins.accounts()).size, world.logins.size], [0, 0]);
+    assert.equal(said.length, 1);
+    assert.match(
+      said.join(),
+      /2 fans' permissions to be brought into the server ended, since auto_join is off/,
+    );
+  });
+
   test("of a link that was cut brings nobody in, and is ended at Discord as well by the next run that can", async (t) => {
     const { discord, world, logins, perform, giveLogin, cutLink, stored } = await start(t);
     const login = await giveLogin(0);

@@ -122,6 +122,7 @@ export function createJoiner({ rest, oauth, logins, use, guildId, log }: JoinerD
     },
 
     async endSpent(members) {
+      const unusable = use === "none" ? await logins.accounts() : new Set<DiscordUserId>();
       const ended = new Map<DiscordUserId, Login>();
       let isRefused = false;
       for await (const [account, login] of loginsToEnd(members)) {
@@ -135,11 +136,17 @@ export function createJoiner({ rest, oauth, logins, use, guildId, log }: JoinerD
         ended.set(account, login);
       }
       if (ended.size > 0) await logins.drop(ended);
+      const unused = [...ended.keys()].filter((account) => unusable.has(account)).length;
+      if (unused > 0) log.warn(endedAll(unused));
     },
 
     requests: () => oauth.requests(),
   };
 }
+
+const endedAll = (count: number): string =>
+  `${count} ${count === 1 ? "fan's permission" : "fans' permissions"} to be brought into the server ended, since auto_join is ` +
+  "off. Once it is on again, whoever is not on the server yet has to link their account once more.";
 
 const notEnded =
   "Logins of no more use were forgotten here but not ended at Discord, which does not accept discord.oauth_client_id " +
