@@ -461,12 +461,8 @@ describe("what a member reads", () => {
       /Link it here: <https:\/\/link\.example\.org\/>$/,
     );
     assert.match(notLinkedText(undefined), /ask the team/);
-    const asked = { publicUrl: undefined, isLetInAgain: true };
-    assert.match(
-      linkedText(["ana"], asked),
-      /\*\*@ana\*\* already\.\nYou had left: .*\nTo link another one, please ask/,
-    );
-    assert.doesNotMatch(linkedText([], { publicUrl: "https://l.org", isLetInAgain: false }), /You had left/);
+    assert.match(linkedText(["ana"], undefined), /\*\*@ana\*\* already\.\nTo link another one, please ask/);
+    assert.match(linkedText([], "https://l.org"), /already\.\nTo link another one: <https:\/\/l\.org\/>$/);
   });
 });
 
@@ -575,22 +571,22 @@ describe("on a server", async () => {
     assert.deepEqual(requests.map(isAnswer), [true, true]);
   });
 
-  it("/link leads to the page, and lets in again who had left by choice", async () => {
+  it("/link leads to the page", async () => {
     await serve(configWith({ link: { public_url: "https://link.example.org" } }));
     assert.match(await ask(bosAccount, "link"), /Link it here: <https:\/\/link\.example\.org\/>$/);
-    assert.doesNotMatch(await ask(anasAccount, "link"), /You had left/);
+    assert.match(await ask(anasAccount, "link"), /already\.\nTo link another one: <https/);
+  });
+
+  it("/membership tells somebody who had left, and is back, that their role comes", async () => {
+    await serve(configWith({}));
     await database.write((sql) => {
       const departed =
         "INSERT INTO departures (target, place_id, account, noticed_at_ms, how) VALUES (?, ?, ?, 1, ?)";
       sql.run(departed, ["discord", vip, anasAccount, "left"]);
-      sql.run(departed, ["discord", gold, anasAccount, "removed"]);
     });
-    assert.match(await ask(anasAccount, "link"), /already\.\nYou had left: .*\nTo link another one: <https/);
-    const places = await database.read((sql) => loadAccountInPlaces(sql, "discord", anasAccount));
-    assert.deepEqual(
-      [...places],
-      [[gold, { ...places.get(placeIdIn({ place_id: gold })), departure: "removed" }]],
-    );
+    const told = await ask(anasAccount, "membership");
+    assert.match(told, /V\\\*I\\\*P\*\*: you had left; now that you are back, it comes with the next look\./);
+    assert.doesNotMatch(told, /\/link/);
   });
 
   it("what is on another server is left to others, and a refusal to set commands up is only logged", async () => {

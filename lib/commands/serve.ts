@@ -13,7 +13,6 @@ import { OperatorError } from "../errors.ts";
 import { type DiscordUserId, parseDiscordUserId } from "../ids.ts";
 import type { Log } from "../log.ts";
 import type { Place } from "../model.ts";
-import { endLeavings } from "../store/account.ts";
 import { fansOf, handlesOf, type MemberRecord, roleStatus } from "./membership.ts";
 import { loadMemberRecord } from "./record.ts";
 import { type CommandName, isCommandName, refusalOf, registerCommands } from "./register.ts";
@@ -76,7 +75,7 @@ const sentenceOf = (error: unknown): string =>
 /** Discord waits 3 s for the first answer: https://discord.com/developers/docs/interactions/receiving-and-responding */
 async function tell(interaction: ChatInputCommandInteraction, content: string): Promise<void> {
   const message = { content, allowedMentions: { parse: [] } };
-  if (interaction.deferred || interaction.replied) await interaction.editReply(message);
+  if (interaction.replied) await interaction.editReply(message);
   else await interaction.reply({ ...message, flags: MessageFlags.Ephemeral });
 }
 
@@ -134,7 +133,7 @@ const roleName = (id: string, guild: Guild | null): string | undefined =>
 async function tellLink(
   { interaction, account }: Asked,
   _: DiscordConfig,
-  { config, database, now }: CommandService,
+  { config, database }: CommandService,
 ): Promise<void> {
   const { publicUrl } = config.link;
   const record = await database.read((sql) => loadMemberRecord(sql, account));
@@ -142,13 +141,5 @@ async function tellLink(
     await tell(interaction, notLinkedText(publicUrl));
     return;
   }
-  const isLetInAgain = record.places.values().some(({ departure }) => departure === "left");
-  if (isLetInAgain) {
-    // Another program may be writing for longer than Discord waits.
-    await interaction.deferReply({ flags: MessageFlags.Ephemeral });
-    await database.write((sql) => {
-      endLeavings(sql, "discord", account, now());
-    });
-  }
-  await tell(interaction, linkedText(handlesOf(record), { publicUrl, isLetInAgain }));
+  await tell(interaction, linkedText(handlesOf(record), publicUrl));
 }

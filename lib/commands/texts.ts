@@ -56,7 +56,8 @@ function statusText(status: RoleStatus): string {
     case "removed by a person":
       return "a moderator took this role from you. Please ask the team.";
     case "left by choice":
-      return "you left, so it was not given to you again. To have it back, use /link.";
+      // Only who is back on the server can ask.
+      return "you had left; now that you are back, it comes with the next look.";
     case "refused before":
       return `it is yours, but Discord refused it. It is tried again on ${day(status.nextTryAtMs)}.`;
     case "in grace":
@@ -103,16 +104,10 @@ export const notLinkedText = (publicUrl: string | undefined): string =>
     ? "This Discord account is not linked to a Fanvue account. Please ask the team of this server to link it."
     : `This Discord account is not linked to a Fanvue account. Link it here: ${pageAt(publicUrl)}`;
 
-/** The answer of /link to a member whose account is linked already. `isLetInAgain`: they had left by choice. */
-export function linkedText(
-  handles: readonly string[],
-  { publicUrl, isLetInAgain }: { readonly publicUrl: string | undefined; readonly isLetInAgain: boolean },
-): string {
+/** The answer of /link to a member whose account is linked already. */
+export function linkedText(handles: readonly string[], publicUrl: string | undefined): string {
   return [
     `This Discord account is linked to ${fanvueAccount(handles)} already.`,
-    ...(isLetInAgain
-      ? ["You had left: with the next look you get back what your membership gives you."]
-      : []),
     publicUrl === undefined
       ? "To link another one, please ask the team of this server."
       : `To link another one: ${pageAt(publicUrl)}`,
