@@ -58,7 +58,7 @@ const nextRoundMs = 10 * minuteMs;
 const afterTroubleMs = minuteMs;
 /** How long all wait where Discord answered in vain so many times in a row. */
 const pausesMs = [minuteMs, 10 * minuteMs, hourMs, 6 * hourMs];
-/** How often one offer is refused before it is given up: the pauses alone come to more than a day. */
+/** How often one offer is refused before it is given up: more than a day, where nothing else gets through meanwhile. */
 const mostRefusals = 8;
 
 export function openOutbox(options: OutboxOptions): Outbox {
