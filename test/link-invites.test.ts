@@ -12,7 +12,9 @@ import { campaignExitCode, campaignJson, campaignText } from "../lib/link-admin/
 import { type InviteOptions, parseInvite } from "../lib/link-admin/invite-request.ts";
 import { inviteOne } from "../lib/link-admin/invite.ts";
 import { makeInvite, openInvites } from "../lib/link/invites.ts";
+import { seal } from "../lib/link/secrets.ts";
 import { openLinkBook } from "../lib/link/registry.ts";
+import { loadKnownLinkKey } from "../lib/store/link-key.ts";
 import { addLink, blockFan, removeLink } from "../lib/store/links.ts";
 import type { NamedFan } from "../lib/store/snapshot.ts";
 import { saveTokenFile } from "./fanvue-client.ts";
@@ -105,13 +107,29 @@ describe("a personal link", () => {
     assert.deepEqual(await invites.use(token), failed("expired"));
   });
 
+  test("cannot be put together by whoever reads the database, with its key", async (t) => {
+    const { database, make, invites } = await start(t);
+    const { token } = await make(ana.fan);
+    const [payload = ""] = token.split(".");
+    const [key, row] = await database.read((sql) => [
+      loadKnownLinkKey(sql) ?? assert.fail(),
+      sql.get("SELECT nonce_hash AS nonce, fan, expires_at_ms AS expiresAtMs FROM link_invites"),
+    ]);
+    const { fan, nonce, expiresAtMs } = row ?? assert.fail();
+    const again = (claims: string) => `${claims}.${seal(key, "invite", claims)}`;
+    assert.equal(again(payload), token);
+    const read = Buffer.from(JSON.stringify({ fan, nonce, expiresAtMs })).toString("base64url");
+    assert.deepEqual(await invites.use(again(read)), failed("expired"));
+  });
+
   test("cannot be made or changed without the key", async (t) => {
     const { make, invites } = await start(t);
     assert.deepEqual(await invites.look("any.thing"), failed("expired"));
-    const { token, nonce, expiresAtMs } = await make(ana.fan);
+    const { token, expiresAtMs } = await make(ana.fan);
     const [payload = "", signature = ""] = token.split(".");
+    const told = JSON.parse(Buffer.from(payload, "base64url").toString()) as object;
     const claims = (changes: object) =>
-      Buffer.from(JSON.stringify({ fan: ana.fan, nonce, expiresAtMs, ...changes })).toString("base64url");
+      Buffer.from(JSON.stringify({ ...told, ...changes })).toString("base64url");
     assert.equal(claims({}), payload);
     const others = await start(t);
     const forged = [

@@ -342,7 +342,7 @@ test("list says what a fan unlinked, and history tells all, newest first, of one
   await me.database.write((sql) => {
     addLink(sql, { ...pair, source: "proved" }, Date.UTC(2026, 10, 21));
     removeLink(sql, pair, "unlinked by the fan", Date.UTC(2026, 10, 22, 9, 5));
-    saveInvite(sql, { nonce: "n", fan, expiresAtMs: 1 }, Date.UTC(2026, 10, 22, 9, 6));
+    saveInvite(sql, { nonceHash: "n", fan, expiresAtMs: 1 }, Date.UTC(2026, 10, 22, 9, 6));
   });
   await asked(me, ["add", fan2, discord]);
   assert.match(await asked(me, ["list"]), /@ana:hs\.org .* unlinked by the fan on 22 Nov 2026$/m);

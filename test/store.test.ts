@@ -285,10 +285,10 @@ test("who asks to be let in, or is reinvited, counts as never seen; what a perso
 
 test("a personal link is used once, before it expires", async (t) => {
   await inDatabase(t, (sql) => {
-    const save = (nonce: string) => {
-      saveInvite(sql, { nonce, fan: fan1, expiresAtMs: nowMs + dayMs }, nowMs);
+    const save = (nonceHash: string) => {
+      saveInvite(sql, { nonceHash, fan: fan1, expiresAtMs: nowMs + dayMs }, nowMs);
     };
-    for (const nonce of ["a", "b"]) save(nonce);
+    for (const hash of ["a", "b"]) save(hash);
     assert.throws(() => {
       save("a");
     }, /UNIQUE/);
@@ -308,8 +308,8 @@ test("a personal link is used once, before it expires", async (t) => {
 
 test("who was ever sent a link is known, and those that went out are counted", async (t) => {
   await inDatabase(t, (sql) => {
-    const save = (nonce: string, fan: FanId, atMs: number, sent?: SentState) => {
-      saveInvite(sql, { nonce, fan, expiresAtMs: atMs + dayMs, sent }, atMs);
+    const save = (nonceHash: string, fan: FanId, atMs: number, sent?: SentState) => {
+      saveInvite(sql, { nonceHash, fan, expiresAtMs: atMs + dayMs, sent }, atMs);
     };
     save("printed", fan1, nowMs);
     assert.deepEqual([loadInvitedFans(sql).size, countMessagedSince(sql, 0)], [0, 0]);

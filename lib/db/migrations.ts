@@ -373,6 +373,9 @@ ALTER TABLE lists ADD COLUMN is_missing INTEGER NOT NULL DEFAULT 0 CHECK (is_mis
 -- How often Discord refused to send it without saying whom that speaks of.
 ALTER TABLE offers ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
 
+-- Of a personal link only what its nonce hashes to is kept: links that were made before are of no use any more.
+ALTER TABLE link_invites RENAME COLUMN nonce TO nonce_hash;
+
 -- Visitors of the link pages type names, and must not see by the time it takes whether there is such a fan.
 CREATE INDEX subscribers_by_handle ON subscribers (handle COLLATE NOCASE);
 CREATE INDEX followers_by_handle ON followers (handle COLLATE NOCASE);

@@ -189,7 +189,7 @@ function claim(sql: Sql, fan: FanId, days: number, nowMs: number): MadeInvite | 
 /** An error is given back when it concerns all further messages, too. */
 async function send(
   fan: FanId,
-  { nonce, token, expiresAtMs }: MadeInvite,
+  { nonceHash, token, expiresAtMs }: MadeInvite,
   { publicUrl, outcomes, fanvue }: Round & { readonly fanvue: Pick<Fanvue, "sendMessage"> },
   { config, database, now, log }: Campaign,
 ): Promise<Delivery["is"] | OperatorError> {
@@ -205,7 +205,7 @@ async function send(
   const outcome = delivery instanceof OperatorError ? "failed" : delivery.is;
   const state = stateAfter[outcome];
   await database.write((sql) => {
-    saveInviteSent(sql, nonce, state, now());
+    saveInviteSent(sql, nonceHash, state, now());
   });
   outcomes.set(fan, outcome);
   if (delivery instanceof OperatorError) return delivery;

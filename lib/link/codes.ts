@@ -1,5 +1,5 @@
 /** One-time codes: made, limited, and checked once. */
-import { randomInt } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { dayMs, hourMs } from "../durations.ts";
 import type { Sql } from "../db.ts";
 import type { FanId, Mxid } from "../ids.ts";
@@ -17,7 +17,6 @@ import {
   voidCodes,
 } from "../store/link-codes.ts";
 import { saveLinkEvent } from "../store/link-events.ts";
-import { loadLinkKey } from "../store/link-key.ts";
 import { randomSecret, sameSecret, seal } from "./secrets.ts";
 
 /**
@@ -91,7 +90,7 @@ function issue(
 ): IssuedCode {
   const code = Array.from({ length: codeLength }, () => alphabet.charAt(random(alphabet.length))).join("");
   const id = randomSecret();
-  const hash = hashOf(sql, id, code);
+  const hash = hashOf(id, code);
   pruneCodes(sql, nowMs - dayMs, nowMs);
   saveCode(sql, { ...of, id, hash, triesLeft: tries, expiresAtMs: nowMs + codeLifeMs }, nowMs);
   recordCode(sql, "code sent", of, nowMs);
@@ -144,7 +143,7 @@ function check(
     return { is: "expired" };
   if (code.triesLeft === 0) return { is: "spent" };
   takeTry(sql, id);
-  const matches = sameSecret(hashOf(sql, id, plainCode(typed)), code.hash);
+  const matches = sameSecret(hashOf(id, plainCode(typed)), code.hash);
   const { fan, account } = code;
   if (!matches || fan === undefined) {
     recordCode(sql, "code wrong", code, nowMs);
@@ -158,9 +157,11 @@ function check(
 /** What was typed, in any case, with any dashes and spaces. */
 const plainCode = (typed: string): string => typed.replaceAll(/[\s\p{Pd}]/gu, "").toUpperCase();
 
+/** Of this process alone: a code is good for the visit that asked for it, and visits do not outlive the process. */
+const key = randomBytes(32);
+
 /** With the id in it, so that equal codes do not look alike. */
-const hashOf = (sql: Sql, id: string, code: string): string =>
-  seal(loadLinkKey(sql), "code", `${id} ${code}`);
+const hashOf = (id: string, code: string): string => seal(key, "code", `${id} ${code}`);
 
 /** What concerns nobody is not recorded. */
 function recordCode(

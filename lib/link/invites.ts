@@ -2,7 +2,7 @@
  * Personal links: whoever opens one has shown which Fanvue account is theirs, since the creator handed it to nobody
  * else. Each is signed, expires, and works once.
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
 import { dayMs } from "../durations.ts";
 import type { Database, Sql } from "../db.ts";
@@ -25,7 +25,8 @@ export interface NewInvite {
 }
 
 export interface MadeInvite {
-  readonly nonce: string;
+  /** By which it is on record. */
+  readonly nonceHash: string;
   /** A secret. */
   readonly token: string;
   readonly expiresAtMs: number;
@@ -35,10 +36,14 @@ export interface MadeInvite {
 export function makeInvite(sql: Sql, { fan, days, isSent }: NewInvite, nowMs: number): MadeInvite {
   const nonce = randomBytes(nonceBytes).toString("base64url");
   const expiresAtMs = nowMs + days * dayMs;
-  saveInvite(sql, { nonce, fan, expiresAtMs, sent: isSent ? "sending" : undefined }, nowMs);
+  const nonceHash = hashOf(nonce);
+  saveInvite(sql, { nonceHash, fan, expiresAtMs, sent: isSent ? "sending" : undefined }, nowMs);
   const payload = Buffer.from(JSON.stringify({ fan, nonce, expiresAtMs })).toString("base64url");
-  return { nonce, token: `${payload}.${seal(loadLinkKey(sql), purpose, payload)}`, expiresAtMs };
+  return { nonceHash, token: `${payload}.${seal(loadLinkKey(sql), purpose, payload)}`, expiresAtMs };
 }
+
+/** Whoever reads the database must not be able to put a link together that is still good. */
+const hashOf = (nonce: string): string => createHash("sha256").update(nonce).digest("base64url");
 
 /** The address that a fan opens. */
 export const inviteUrl = (publicUrl: string, token: string): string => `${publicUrl}/invite/${token}`;
@@ -57,8 +62,8 @@ export const openInvites = (database: Database, now: () => number = Date.now): I
     return database.write((sql) => {
       const judged = judge(sql, token, now());
       if (judged.is !== "good") return judged;
-      const { nonce, fan } = judged.invite;
-      if (!useInvite(sql, nonce, now())) return failed("expired");
+      const { nonceHash, fan } = judged.invite;
+      if (!useInvite(sql, nonceHash, now())) return failed("expired");
       return { is: "proved", proof: { ...nameOfFan(sql, fan), how: "invite" } };
     });
   },
@@ -70,7 +75,7 @@ type Judged =
 /** One that was never made here, or was changed on its way, is like one that is too old. */
 function judge(sql: Sql, token: string, nowMs: number): Judged {
   const claims = claimsIn(token, loadKnownLinkKey(sql));
-  const invite = claims && loadInvite(sql, claims.nonce);
+  const invite = claims && loadInvite(sql, hashOf(claims.nonce));
   if (invite === undefined || invite.fan !== claims?.fan) return failed("expired");
   if (invite.usedAtMs !== undefined) return failed("used invite");
   return Math.min(invite.expiresAtMs, claims.expiresAtMs) <= nowMs

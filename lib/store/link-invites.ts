@@ -13,8 +13,8 @@ const sentStates = z.enum(["sending", "sent", "refused", "failed"]);
 export type SentState = z.infer<typeof sentStates>;
 
 export interface Invite {
-  /** Names the link among all others; not a secret by itself, since the link is signed. */
-  readonly nonce: string;
+  /** Names the link among all others; what it is made of stands in the link alone. */
+  readonly nonceHash: string;
   readonly fan: FanId;
   readonly createdAtMs: number;
   readonly expiresAtMs: number;
@@ -27,17 +27,17 @@ export interface Invite {
 export function saveInvite(
   sql: Sql,
   invite: {
-    readonly nonce: string;
+    readonly nonceHash: string;
     readonly fan: FanId;
     readonly expiresAtMs: number;
     readonly sent?: SentState | undefined;
   },
   nowMs: number,
 ): void {
-  const { nonce, fan, expiresAtMs, sent } = invite;
+  const { nonceHash, fan, expiresAtMs, sent } = invite;
   sql.run(
-    "INSERT INTO link_invites (nonce, fan, created_at_ms, expires_at_ms, sent) VALUES (?, ?, ?, ?, ?)",
-    [nonce, fan, nowMs, expiresAtMs, sent ?? null],
+    "INSERT INTO link_invites (nonce_hash, fan, created_at_ms, expires_at_ms, sent) VALUES (?, ?, ?, ?, ?)",
+    [nonceHash, fan, nowMs, expiresAtMs, sent ?? null],
   );
   saveLinkEvent(
     sql,
@@ -46,14 +46,14 @@ export function saveInvite(
   );
 }
 
-/** The link of this nonce; undefined where there is none. */
-export function loadInvite(sql: Sql, nonce: string): Invite | undefined {
-  const row = sql.get("SELECT * FROM link_invites WHERE nonce = ?", [nonce]);
+/** The link whose nonce hashes to this; undefined where there is none. */
+export function loadInvite(sql: Sql, nonceHash: string): Invite | undefined {
+  const row = sql.get("SELECT * FROM link_invites WHERE nonce_hash = ?", [nonceHash]);
   return row && inviteIn(row);
 }
 
 const inviteIn = (row: Row): Invite => ({
-  nonce: text(row, "nonce"),
+  nonceHash: text(row, "nonce_hash"),
   fan: fanIn(row),
   createdAtMs: integer(row, "created_at_ms"),
   expiresAtMs: integer(row, "expires_at_ms"),
@@ -65,10 +65,10 @@ const inviteIn = (row: Row): Invite => ({
  * Uses a link up, and ends all others of its fan. False: there is none, or it has expired or was used before, and
  * nothing changed.
  */
-export function useInvite(sql: Sql, nonce: string, nowMs: number): boolean {
-  const invite = loadInvite(sql, nonce);
+export function useInvite(sql: Sql, nonceHash: string, nowMs: number): boolean {
+  const invite = loadInvite(sql, nonceHash);
   if (invite === undefined || invite.usedAtMs !== undefined || invite.expiresAtMs <= nowMs) return false;
-  sql.run("UPDATE link_invites SET used_at_ms = ? WHERE nonce = ?", [nowMs, nonce]);
+  sql.run("UPDATE link_invites SET used_at_ms = ? WHERE nonce_hash = ?", [nowMs, nonceHash]);
   endInvites(sql, invite.fan, nowMs);
   saveLinkEvent(sql, { event: "invite used", fan: invite.fan }, nowMs);
   return true;
@@ -83,9 +83,9 @@ export function endInvites(sql: Sql, fan: FanId, nowMs: number): void {
 }
 
 /** Notes how the message that carries a link stands now. */
-export function saveInviteSent(sql: Sql, nonce: string, sent: SentState, nowMs: number): void {
-  sql.run("UPDATE link_invites SET sent = ? WHERE nonce = ?", [sent, nonce]);
-  const fan = loadInvite(sql, nonce)?.fan;
+export function saveInviteSent(sql: Sql, nonceHash: string, sent: SentState, nowMs: number): void {
+  sql.run("UPDATE link_invites SET sent = ? WHERE nonce_hash = ?", [sent, nonceHash]);
+  const fan = loadInvite(sql, nonceHash)?.fan;
   if (sent === "sent") saveLinkEvent(sql, { event: "invite sent", fan }, nowMs);
 }
 

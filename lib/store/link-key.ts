@@ -1,4 +1,4 @@
-/** The key with which codes are hashed and personal links are signed. What is read here is secret. */
+/** The key with which personal links are signed. What is read here is secret. */
 import { randomBytes } from "node:crypto";
 import type { Sql } from "../db.ts";
 import { loadMeta, saveMeta } from "./meta.ts";
@@ -6,7 +6,7 @@ import { loadMeta, saveMeta } from "./meta.ts";
 const name = "link_key";
 const keyBytes = 32;
 
-/** The key of this database; undefined: nothing has been hashed or signed yet. */
+/** The key of this database; undefined: nothing has been signed yet. */
 export function loadKnownLinkKey(sql: Sql): Buffer | undefined {
   const known = loadMeta(sql, name);
   return known === undefined ? undefined : Buffer.from(known, "base64url");

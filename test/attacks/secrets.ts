@@ -39,7 +39,7 @@ export async function readWhatIsKept(grounds: Grounds, { attempt }: Trials): Pro
           ? undefined
           : `${String(found.length)} are there, such as ${String(found[0])}`;
       });
-  await attempt("the key of codes and personal links in the log", () => {
+  await attempt("the key of personal links in the log", () => {
     const [row] = home.rows("SELECT value FROM meta WHERE key = 'link_key'");
     assert.ok(typeof row?.["value"] === "string");
     return log.has(row["value"]) ? "is there" : undefined;
