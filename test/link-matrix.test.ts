@@ -5,8 +5,10 @@ import pino from "pino";
 import { openDatabase } from "../lib/db.ts";
 import { type Mxid, parseFanId } from "../lib/ids.ts";
 import { openMatrixCodes } from "../lib/link/matrix-code.ts";
+import { openProofs } from "../lib/link/open-proofs.ts";
 import { mxidIn } from "../lib/link/typed-mxid.ts";
 import { temporaryFolder } from "./harness.ts";
+import { configWith } from "./link-parts.ts";
 import { answers, cutBody, drops } from "./sandbox/faults.ts";
 import { textsFor } from "./sandbox/matrix-direct.ts";
 import { mxid, startHome } from "./sandbox/matrix-home.ts";
@@ -27,9 +29,8 @@ async function start(context: TestContext) {
   const clock = { nowMs: Date.UTC(2026, 5, 1) };
   const database = openDatabase(temporaryFolder(context));
   const log = pino({ level: "trace" }, { write: (line: string) => logged.push(line) });
-  const protectedAccount = mxid(world.addUser("moderator").id);
   const open = (signal = new AbortController().signal) =>
-    openMatrixCodes(config, new Set([protectedAccount]), {
+    openMatrixCodes(config, {
       database,
       site: { name: "Ana", address: "https://link.example.org" },
       log,
@@ -59,7 +60,7 @@ async function start(context: TestContext) {
   const roomsOf = (who: string) =>
     [...world.rooms.values()].filter(({ id }) => world.membership(id, who) === "join").map(({ id }) => id);
   const botRooms = () => roomsOf(bot);
-  return { ...home, clock, open, codes, person, newestCode, sendTo, botRooms, protectedAccount, database };
+  return { ...home, clock, open, codes, person, newestCode, sendTo, botRooms, database };
 }
 
 const failed = (failure: string) => ({ is: "failed", failure });
@@ -272,18 +273,37 @@ describe("the room of a code", () => {
   });
 });
 
+test("a protected account gets a code like any other, so that nobody can ask who is protected", async (t) => {
+  const { config, person, database, world } = await start(t);
+  const moderator = person("moderator");
+  const stop = new AbortController();
+  t.after(() => {
+    stop.abort();
+  });
+  const { proofs, idle } = openProofs(
+    {
+      ...configWith({ inboxCode: false }),
+      matrix: { ...config, places: [] },
+      protectedAccounts: new Set([moderator]),
+    },
+    {
+      database,
+      dataDir: temporaryFolder(t),
+      fanvue: { sendMessage: () => Promise.reject(new Error("not asked for")) },
+      log: pino({ level: "silent" }),
+      signal: stop.signal,
+    },
+  );
+  const sent = await proofs.matrix?.send(fan, moderator);
+  assert.equal(sent?.is, "sent");
+  assert.equal(textsFor(world, moderator).length, 1);
+  await idle();
+});
+
 describe("whom no code reaches", () => {
-  test("what is no Matrix id, the bot, and protected accounts: nothing is sent or counted", async (t) => {
-    const { codes, bot, protectedAccount, sandbox, person, sendTo } = await start(t);
-    for (const typed of [
-      "",
-      "sunny",
-      "@sunny",
-      "#room:matrix.example",
-      bot,
-      protectedAccount,
-      `@x:${"y".repeat(300)}`,
-    ])
+  test("what is no Matrix id, and the bot: nothing is sent or counted", async (t) => {
+    const { codes, bot, sandbox, person, sendTo } = await start(t);
+    for (const typed of ["", "sunny", "@sunny", "#room:matrix.example", bot, `@x:${"y".repeat(300)}`])
       assert.deepEqual(await codes.send(fan, typed), failed("not an account"), typed);
     assert.deepEqual(sandbox.requests, []);
     for (const name of ["a", "b", "c"]) await sendTo(person(name));

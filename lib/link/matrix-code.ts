@@ -1,5 +1,5 @@
 /** Proving a Matrix account by a code that the bot sends to it. */
-import type { Config, MatrixConfig } from "../config/shape.ts";
+import type { MatrixConfig } from "../config/shape.ts";
 import type { Database } from "../db.ts";
 import { PlatformError } from "../errors.ts";
 import type { FanId, Mxid } from "../ids.ts";
@@ -40,7 +40,6 @@ const tidyEveryMs = 60_000;
 /** Opens the way to the bot's direct rooms, and leaves those that an earlier server left open. */
 export function openMatrixCodes(
   matrix: Pick<MatrixConfig, "homeserver" | "userId" | "accessToken">,
-  protectedAccounts: Config["protectedAccounts"],
   deps: MatrixCodesDeps,
 ): MatrixCodes {
   const { database, site, log, signal, now = Date.now } = deps;
@@ -95,8 +94,7 @@ export function openMatrixCodes(
   return {
     async send(fan, typed) {
       const guest = mxidIn(typed);
-      const isTaboo = guest === matrix.userId || (guest !== undefined && protectedAccounts.has(guest));
-      if (guest === undefined || isTaboo) return failed("not an account");
+      if (guest === undefined || guest === matrix.userId) return failed("not an account");
       try {
         return await send(guest, fan);
       } catch (error) {

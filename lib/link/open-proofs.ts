@@ -23,7 +23,7 @@ export function openProofs(config: Config, deps: FanvueProofsDeps): OpenProofs {
   const fanvue = openFanvueProofs(config, deps);
   const { fanvueSignIn, inbox, invites } = fanvue;
   if ((fanvueSignIn ?? inbox ?? invites) === undefined) throw noWayIn(config);
-  const codes = matrix && openMatrixCodes(matrix, config.protectedAccounts, { ...deps, site });
+  const codes = matrix && openMatrixCodes(matrix, { ...deps, site });
   return {
     proofs: { fanvueSignIn, inbox, invites, discord: discordSignIn, matrix: codes },
     idle: async () => {

@@ -41,7 +41,7 @@ async function openCodes(test: TestContext, { synapse, people, fresh }: Street) 
   const bot = await people.register(fresh("bot"));
   const clock = { nowMs: Date.now() };
   const config = { homeserver: synapse.url, userId: mxid(bot.id), accessToken: bot.token };
-  const codes = openMatrixCodes(config, new Set(), {
+  const codes = openMatrixCodes(config, {
     database: openDatabase(temporaryFolder(test)),
     site: { name: "Ana", address: "https://link.example.org" },
     log: pino({ level: "silent" }),
