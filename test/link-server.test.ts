@@ -49,6 +49,8 @@ describe("the link server", () => {
       [large, 431],
       ["nonsense\r\n\r\n", 400],
       ["GET / HTTP/1.1\r\nHost: a/b\r\nConnection: close\r\n\r\n", 400],
+      ["GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400],
+      ["GET / HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\n\r\n", 417],
     ] as const) {
       const answer = await exchange(port, bytes);
       assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), bytes.slice(0, 40));

@@ -54,6 +54,8 @@ export async function serveLinkApp(app: LinkApp, options: LinkServerOptions): Pr
       requestTimeout: limits.requestMs,
       keepAliveTimeout: limits.keepAliveMs,
       connectionsCheckingInterval: seconds(1),
+      // Refused further on, with our headers.
+      requireHostHeader: false,
     },
     (incoming: IncomingMessage, outgoing: ServerResponse) => void listener(incoming, outgoing),
   );
@@ -61,6 +63,11 @@ export async function serveLinkApp(app: LinkApp, options: LinkServerOptions): Pr
   server.timeout = limits.silenceMs;
   server.on("clientError", (error, socket) => {
     refuseConnection(error, socket, options);
+  });
+  // Without this, Node answers by itself, with none of our headers.
+  server.on("checkExpectation", (_: IncomingMessage, outgoing: ServerResponse) => {
+    options.log.info({ method: "none", route: "none", status: 417 }, "answered");
+    outgoing.writeHead(417, { ...plainHeaders(options), Connection: "close" }).end(plainPage(417));
   });
   const { host, port, log } = options;
   return {
@@ -74,6 +81,7 @@ export async function serveLinkApp(app: LinkApp, options: LinkServerOptions): Pr
 const reasons = {
   400: "Bad Request",
   408: "Request Timeout",
+  417: "Expectation Failed",
   431: "Request Header Fields Too Large",
 } as const;
 type PlainStatus = keyof typeof reasons;

@@ -38,7 +38,8 @@ const required: Readonly<Record<string, RegExp>> = {
   "cross-origin-opener-policy": /^same-origin$/,
 };
 
-function headerFaults({ headers }: Answer): readonly string[] {
+/** What is wrong with its headers, in words. */
+export function headerFaults({ headers }: Pick<Answer, "headers">): readonly string[] {
   const policy = new Map(
     String(headers["content-security-policy"] ?? "")
       .split(";")

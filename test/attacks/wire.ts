@@ -6,6 +6,7 @@ import { networkInterfaces } from "node:os";
 import { gzipSync } from "node:zlib";
 
 import type { Grounds, Site } from "./grounds.ts";
+import { headerFaults } from "./judge.ts";
 import type { LetIn, Trials } from "./tally.ts";
 import { formToken, signedIn } from "./ways.ts";
 
@@ -46,8 +47,17 @@ function misled(heard: string): LetIn {
   if ((heard.match(/^HTTP\/1\.1 /gm)?.length ?? 0) > 1) return "gets two answers";
   if (heard.startsWith("HTTP/1.1 500")) return "meets a bug";
   if (/root:|link_key|oauth_client/.test(heard)) return "reads a file";
-  return undefined;
+  return heard === "" ? undefined : headerFaults({ headers: headersIn(head) })[0];
 }
+
+const headersIn = (head: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    head
+      .split("\r\n")
+      .slice(1)
+      .map((line) => /^([^:]*): *(.*)$/.exec(line))
+      .map((parts) => [parts?.[1]?.toLowerCase() ?? "", parts?.[2] ?? ""]),
+  );
 
 const paths = [
   "//evil.example",
