@@ -56,8 +56,16 @@ export function judgeRedirect(
   parameters: URLSearchParams,
 ): RedirectResult {
   const { issuer, clientId } = service;
+  // Some write their own name with a slash at its end, and some without.
+  const told = parameters.get("iss");
+  const written = told !== null && withoutSlash(told) === withoutSlash(issuer) ? told : issuer;
   try {
-    const valid = validateAuthResponse({ issuer }, { client_id: clientId }, parameters, attempt.state);
+    const valid = validateAuthResponse(
+      { issuer: written },
+      { client_id: clientId },
+      parameters,
+      attempt.state,
+    );
     return valid.get("code") === null ? { is: "foreign" } : { is: "code", parameters: valid };
   } catch (error) {
     if (error instanceof AuthorizationResponseError) {
@@ -66,6 +74,8 @@ export function judgeRedirect(
     return { is: "foreign" };
   }
 }
+
+const withoutSlash = (address: string): string => address.replace(/\/$/, "");
 
 /** What a token answer gives us. */
 export interface GrantedToken {

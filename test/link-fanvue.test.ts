@@ -88,6 +88,29 @@ describe("signing in with Fanvue", () => {
     assert.deepEqual(await walk(), failed("declined"));
   });
 
+  test("takes Fanvue's own name with and without a slash at its end, and nobody else's", async (t) => {
+    const { sandbox, signIn, visit } = await start(t);
+    const issuer = configOf(sandbox).authUrl;
+    const told = async (...names: readonly string[]) => {
+      const attempt = await signIn.start();
+      const parameters = await visit(attempt);
+      parameters.delete("iss");
+      for (const name of names) parameters.append("iss", name);
+      return signIn.finish(attempt, parameters);
+    };
+    for (const name of [issuer, `${issuer}/`])
+      assert.partialDeepStrictEqual(await told(name), { is: "proved" }, name);
+    for (const name of [
+      `${issuer}//`,
+      `${issuer}/x`,
+      `${issuer}.evil.example/`,
+      "https://evil.example/",
+      "/",
+    ])
+      assert.deepEqual(await told(name), failed("expired"), name);
+    assert.deepEqual(await told(issuer, `${issuer}/`), failed("expired"));
+  });
+
   test("takes only what belongs to the attempt, and a code once", async (t) => {
     const { signIn, visit } = await start(t);
     const [mine, other] = [await signIn.start(), await signIn.start()];
