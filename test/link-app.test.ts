@@ -351,6 +351,27 @@ describe("a visit", () => {
     }
   });
 
+  it("that begins in two tabs at once goes on in the last one, and the other says why it does not", async () => {
+    const visitor = visitorOf(linkSite());
+    const first = await visitor.request("GET", "/");
+    visitor.cookie = undefined;
+    await visitor.get("/");
+    await visitor.post("/fanvue/sign-in", fieldsOf(first.text, "/fanvue/sign-in"));
+    assert.equal(visitor.page.title, troubles["out of date"].title);
+    assert.match(visitor.page.text, /open for long, or in two tabs/);
+    await visitor.get("/");
+    assert.equal(
+      (
+        await visitor.request(
+          "POST",
+          "/fanvue/sign-in",
+          new URLSearchParams(fieldsOf(visitor.page.text, "/fanvue/sign-in")).toString(),
+        )
+      ).status,
+      303,
+    );
+  });
+
   it("does not take an id that a visitor made up", async () => {
     const visitor = visitorOf(linkSite());
     visitor.cookie = `visit=${"a".repeat(43)}.${"b".repeat(43)}`;

@@ -295,7 +295,7 @@ export const troubles = {
   },
   "out of date": {
     title: "This page is out of date",
-    text: "Something has changed since it was opened, perhaps in another tab. Nothing was done. Please start again from here.",
+    text: "Perhaps it was open for long, or in two tabs. Nothing was done. Please start again from here.",
   },
   "needs fan": {
     title: "First your Fanvue account",
