@@ -7,6 +7,7 @@ import { listen, stopListening } from "../listen.ts";
 import type { Log } from "../log.ts";
 import type { LinkApp } from "./app.ts";
 import { securityHeaders } from "./headers.ts";
+import { common, troubles } from "./texts.ts";
 
 export interface LinkServerOptions {
   readonly host: string;
@@ -93,10 +94,13 @@ const plainHeaders = ({
   "Content-Type": "text/html; charset=utf-8",
 });
 
-const plainPage = (status: PlainStatus): string =>
-  `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${reasons[status]}</title></head>` +
-  `<body><main><h1>This was not understood</h1><p>What your browser sent cannot be read here.</p>` +
-  `<p><a href="/">Start again</a></p></main></body></html>\n`;
+const plainPage = (status: PlainStatus): string => {
+  const { title, text } = troubles.unreadable;
+  return (
+    `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${reasons[status]}</title></head>` +
+    `<body><main><h1>${title}</h1><p>${text}</p><p><a href="/">${common.startAgain}</a></p></main></body></html>\n`
+  );
+};
 
 const plainResponse = (status: PlainStatus, options: LinkServerOptions): Response =>
   new Response(plainPage(status), { status, headers: plainHeaders(options) });

@@ -22,6 +22,8 @@ export const common = {
   siteNavigation: "Site",
   startAgain: "Start again",
   tryAgain: "Try again",
+  /** In the place of a name of which nothing can be shown. */
+  noName: "(no name)",
 } as const;
 
 // ---- Step 1: the Fanvue account ---------------------------------------------------------------------------------
