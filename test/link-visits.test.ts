@@ -1,7 +1,7 @@
 /** Visits and the ways out of them: how long they live, and that nobody is pushed out by a crowd. */
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
-import { attemptOf, newestAttempt, withAttempt, withoutAttempt } from "../lib/link/attempts.ts";
+import { attemptOf, newestAttempt, withAttempt, withUsedAttempt } from "../lib/link/attempts.ts";
 import { sameSecret } from "../lib/link/secrets.ts";
 import { createVisits, emptyVisit, type Visit } from "../lib/link/visits.ts";
 import { ana, must } from "./link-site.ts";
@@ -89,6 +89,13 @@ describe("a visit", () => {
     for (let count = 0; count < 10; count++) visits.change(visits.issue(), asNobody);
     assert.deepEqual([visits.count(), visits.load(away).attempts.length], [3, 1]);
     assert.deepEqual(visits.load(waiting).inboxCode, { id: "code" });
+    // Used up, and the service is being asked.
+    visits.change(away, (visit) => ({
+      ...visit,
+      attempts: withUsedAttempt(visit.attempts, must(visit.attempts[0])),
+    }));
+    for (let count = 0; count < 10; count++) visits.change(visits.issue(), asNobody);
+    assert.equal(visits.load(away).attempts.length, 1);
     nowMs = 10 * 60_000;
     for (let count = 0; count < 10; count++) visits.change(visits.issue(), asNobody);
     assert.deepEqual(
@@ -125,7 +132,7 @@ describe("an attempt", () => {
     assert.equal(found.attempt.state, "a");
     assert.equal(attemptOf(attempts, "c", 0), undefined);
     assert.equal(attemptOf(attempts, "a", 10 * minuteMs), undefined);
-    const left = withoutAttempt(attempts, found);
+    const left = withUsedAttempt(attempts, found);
     assert.equal(attemptOf(left, "a", 0), undefined);
     assert.equal(must(attemptOf(left, "b", 0)).attempt.state, "b");
   });

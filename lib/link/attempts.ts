@@ -9,6 +9,8 @@ export interface OpenAttempt {
   readonly purpose: Purpose;
   readonly attempt: Attempt;
   readonly expiresAtMs: number;
+  /** Somebody came back from it, and the service is being asked, or was. */
+  readonly isUsed: boolean;
 }
 
 const lifeMs = 10 * 60_000;
@@ -24,29 +26,35 @@ export const withAttempt = (
     nowMs,
   }: { readonly purpose: Purpose; readonly attempt: Attempt; readonly nowMs: number },
 ): readonly OpenAttempt[] =>
-  [...living(attempts, nowMs), { purpose, attempt, expiresAtMs: nowMs + lifeMs }].slice(-mostAtOnce);
+  [...living(attempts, nowMs), { purpose, attempt, expiresAtMs: nowMs + lifeMs, isUsed: false }].slice(
+    -mostAtOnce,
+  );
 
 /** The attempt that a state belongs to; undefined: none that is still good. */
 export const attemptOf = (
   attempts: readonly OpenAttempt[],
   state: string,
   nowMs: number,
-): OpenAttempt | undefined => living(attempts, nowMs).find(({ attempt }) => sameSecret(attempt.state, state));
+): OpenAttempt | undefined =>
+  living(attempts, nowMs).find(({ attempt, isUsed }) => !isUsed && sameSecret(attempt.state, state));
 
 /** The newest attempt for a purpose: the one that was just asked for. */
 export const newestAttempt = (
   attempts: readonly OpenAttempt[],
   purpose: Purpose,
   nowMs: number,
-): OpenAttempt | undefined => living(attempts, nowMs).findLast((open) => open.purpose === purpose);
+): OpenAttempt | undefined =>
+  living(attempts, nowMs).findLast((open) => !open.isUsed && open.purpose === purpose);
 
-/** Whether somebody may still come back from one of them. */
+/** Whether somebody may still come back from one of them, or is just doing so. */
 export const areOpen = (attempts: readonly OpenAttempt[], nowMs: number): boolean =>
   living(attempts, nowMs).length > 0;
 
-/** The attempts of a visit without this one, which is used up by it. */
-export const withoutAttempt = (attempts: readonly OpenAttempt[], used: OpenAttempt): readonly OpenAttempt[] =>
-  attempts.filter((open) => open !== used);
+/** The attempts of a visit once this one is used up. */
+export const withUsedAttempt = (
+  attempts: readonly OpenAttempt[],
+  used: OpenAttempt,
+): readonly OpenAttempt[] => attempts.map((open) => (open === used ? { ...open, isUsed: true } : open));
 
 const living = (attempts: readonly OpenAttempt[], nowMs: number): readonly OpenAttempt[] =>
   attempts.filter(({ expiresAtMs }) => nowMs < expiresAtMs);

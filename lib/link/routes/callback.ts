@@ -1,6 +1,6 @@
 /** Back from another service's page: one address for both, and the attempt that the state belongs to tells whose it is. */
 import { accessDenied } from "../../oauth.ts";
-import { attemptOf, type OpenAttempt, type Purpose, withoutAttempt } from "../attempts.ts";
+import { attemptOf, type OpenAttempt, type Purpose, withUsedAttempt } from "../attempts.ts";
 import { forms } from "../forms.ts";
 import { callbackPage } from "../pages/sign-in.ts";
 import { withAccount } from "./account.ts";
@@ -52,7 +52,7 @@ async function redeem(parameters: URLSearchParams, { id, visit }: Ask, kit: Kit)
   const open = attemptOf(visit.attempts, parameters.get("state") ?? "", kit.now());
   if (open === undefined) return fail("expired");
   const answer = kit.exchanges.enter(() => {
-    kit.visits.change(id, (now) => ({ ...now, attempts: withoutAttempt(now.attempts, open) }));
+    kit.visits.change(id, (now) => ({ ...now, attempts: withUsedAttempt(now.attempts, open) }));
     return finish(open, parameters, { id, visit }, kit);
   });
   return answer ?? refuse("busy", again(retryAt[open.purpose]));
