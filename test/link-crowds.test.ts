@@ -59,7 +59,7 @@ describe("many networks", () => {
     assert.equal((await late.send("/fanvue/code", { handle: "ana_x" })).title, inbox.codeTitle);
   });
 
-  it("have ten sign-ins at once asked about, and who comes beyond may come again", async () => {
+  it("have twenty sign-ins at once asked about, and who comes beyond may come again", async () => {
     const held = Promise.withResolvers<undefined>();
     let asked = 0;
     const fanvueSignIn: SignIn<FanProof> = {
@@ -75,7 +75,7 @@ describe("many networks", () => {
     };
     const site = linkSite({ trustProxy: true, proofs: { fanvueSignIn } });
     const onTheWay = await Promise.all(
-      Array.from({ length: 11 }, async (_, number) => {
+      Array.from({ length: 21 }, async (_, number) => {
         const visitor = fromNetwork(site, number);
         await visitor.get("/");
         await visitor.send("/fanvue/sign-in");

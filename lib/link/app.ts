@@ -52,7 +52,7 @@ export type LinkApp = Hono<Env>;
 const routes = [...fanRoutes, ...callbackRoutes, ...accountRoutes, ...linkRoutes];
 
 /** Each asks another service, which takes half a second where all is well. */
-const mostExchanges = 10;
+const mostExchanges = 20;
 const mostBodyBytes = 8 * 1024;
 const mostUrlCharacters = 4096;
 

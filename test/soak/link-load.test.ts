@@ -1,6 +1,7 @@
 /**
- * Two hundred visitors at once, for half a minute, through the start page and the whole way to a link, while one sync
- * after the other writes to the same database: nobody meets an error, and neither side loses what the other wrote.
+ * Two hundred visitors at once, for half a minute, while one sync after the other writes to the same database: nobody meets
+ * an error, and neither side loses what the other wrote. Twenty of them go the whole way to a link, one fan after the other;
+ * the rest only make the crowd around them: they open the start page, go out, and come back with what is refused at once.
  */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
@@ -13,7 +14,7 @@ import type { Person } from "../installation.ts";
 
 const visitors = 200;
 const durationMs = 30_000;
-/** So many of them go the whole way; the others open pages and come back with what nobody gave them. */
+/** So many of them go the whole way; each of the others' returns ends at a page that it has expired. */
 const linkers = 20;
 const fans = 200;
 
@@ -123,7 +124,7 @@ describe("the linking site under load", () => {
 
     const sorted = load.took.sort((a, b) => a - b);
     process.stdout.write(
-      `load: ${String(sorted.length)} requests in ${String(durationMs / 1000)} s by ${String(visitors)} visitors, ` +
+      `load: ${String(sorted.length)} requests in ${String(durationMs / 1000)} s by ${String(linkers)} visitors who link and ${String(visitors - linkers)} who only look, ` +
         `p50 ${share(sorted, 0.5)} ms, p99 ${share(sorted, 0.99)} ms; ${String(linked.length)} links; ` +
         `${String(runs)} syncs beside; ${memory} MB\n`,
     );
