@@ -112,7 +112,7 @@ export async function bringCodesThatAreNone(
   });
 }
 
-const crowd = 6000;
+const crowd = 5400;
 /** More than there is room for. */
 const openers = 5200;
 const atOnce = 40;
