@@ -132,6 +132,16 @@ async function startNotified(test: TestContext) {
   return { home, inChannel, inRoom };
 }
 
+/** Whether anybody may join the room "smart". */
+const setDoor = (home: Installation, rule: "public" | "invite") => {
+  home.town.matrix.world.put(home.rooms.smart, {
+    type: "m.room.join_rules",
+    stateKey: "",
+    sender: home.bot,
+    content: { join_rule: rule },
+  });
+};
+
 const age = (home: Installation, days: number) =>
   openDatabase(home.dataDir).write((sql) => {
     sql.run("UPDATE notices SET told_at_ms = told_at_ms - ?", [days * 24 * hourMs]);
@@ -171,7 +181,7 @@ describe("a sync", () => {
 
   it("tells of a place that cannot be managed and of a door that stands open, at once; of an outage only when it lasts", async (test) => {
     const { home, inChannel } = await startNotified(test);
-    const { discord, matrix } = home.town;
+    const { discord } = home.town;
     await settle(home);
     discord.faults.push({ path: /\/members$/, fault: answers(500) });
     assert.equal((await home.sync("discord")).code, 4);
@@ -186,23 +196,13 @@ describe("a sync", () => {
       inChannel()[0] ?? "",
       /• \d+ cannot be looked after\. The role "custom" is not below the bot's highest role/,
     );
-    matrix.world.put(home.rooms.smart, {
-      type: "m.room.join_rules",
-      stateKey: "",
-      sender: home.bot,
-      content: { join_rule: "public" },
-    });
+    setDoor(home, "public");
     await home.sync("matrix");
     assert.match(inChannel()[1] ?? "", /• Anybody may join the room smart without an invitation\./);
     role.position = position;
     await home.sync("discord");
     assert.equal(inChannel().length, 2, "the door stands open still");
-    matrix.world.put(home.rooms.smart, {
-      type: "m.room.join_rules",
-      stateKey: "",
-      sender: home.bot,
-      content: { join_rule: "invite" },
-    });
+    setDoor(home, "invite");
     await home.sync("matrix");
     assert.deepEqual(inChannel().slice(2), ["fanvue-sync: all is well again."]);
   });
@@ -234,12 +234,7 @@ describe("a sync", () => {
     const { home, inChannel } = await startNotified(test);
     const { matrix } = home.town;
     await settle(home);
-    matrix.world.put(home.rooms.smart, {
-      type: "m.room.join_rules",
-      stateKey: "",
-      sender: home.bot,
-      content: { join_rule: "public" },
-    });
+    setDoor(home, "public");
     await home.sync("matrix");
     matrix.faults.push({ path: /\/rooms\/[^/]+\/state$/, fault: answers(500) });
     assert.equal((await home.sync("matrix")).code, 4);

@@ -8,7 +8,7 @@ import type { Seen } from "./judge.ts";
 import { tellOwner, type TellOptions } from "./tell-owner.ts";
 import { troubleOfAccess, troubleOfScopes } from "./troubles.ts";
 
-/** Where Fanvue has answered, and nothing was refused, the access is in order, but for what the config needs beside it. */
+/** Where Fanvue has answered, the access is in order, but for what the config needs beside it. */
 export function seenOfFanvue(
   { config, dataDir }: { readonly config: Config; readonly dataDir: string },
   fanvue: Pick<Fanvue, "clockSkewMs">,

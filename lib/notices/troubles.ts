@@ -41,7 +41,7 @@ function heldTrouble({ held, heldIsNew, script, target }: Run): readonly Trouble
     `  To see who it is about: npm run ${script} -- --dry-run`,
     `  To carry it out: npm run ${script} -- --approve ${held.hash}`,
     ...held.reasons.slice(0, mostReasons).map((reason) => `  ${reason}`),
-    ...(more > 0 ? [`  … and ${more} more reasons, which the report of the sync names.`] : []),
+    ...(more > 0 ? [`  … and ${more} more, which the report of the sync names.`] : []),
   ].join("\n");
   const scope: Scope = `held ${target}`;
   return [{ key: scope, scope, text, ...(heldIsNew ? { isNews: true } : {}) }];
