@@ -4,7 +4,11 @@ import type { Account } from "../ids.ts";
 import type { Step } from "../model.ts";
 import type { Outcome } from "../target.ts";
 
-const maxInFlight = 4;
+/**
+ * The first goes alone: from its answer the library learns which limit the others share, and those that it sends before it
+ * knows run into that. https://discord.com/developers/docs/topics/rate-limits
+ */
+const maxInFlight = (hasLanded: boolean) => (hasLanded ? 4 : 1);
 
 /** Steps of one account that are one act. */
 export type Together = readonly [Step, ...Step[]];
@@ -94,18 +98,21 @@ export async function* performAll(
   const source = together(steps);
   const flights = new Set<Flight>();
   let pull: Promise<Event> | undefined;
+  let hasLanded = false;
   let isDry = false;
   let end: End | undefined;
   try {
     for (;;) {
-      const mayPull = !isDry && !signal.aborted && end === undefined && flights.size < maxInFlight;
+      const mayPull = !isDry && !signal.aborted && end === undefined && flights.size < maxInFlight(hasLanded);
       if (mayPull) pull ??= pullFrom(source);
       const waiting = [...flights].map(({ settled }) => settled);
       if (pull !== undefined) waiting.push(pull);
       if (waiting.length === 0) break;
       const event = await Promise.race(waiting);
-      if (event.is === "landed") flights.delete(event.flight);
-      else pull = undefined;
+      if (event.is === "landed") {
+        flights.delete(event.flight);
+        hasLanded = true;
+      } else pull = undefined;
       if (event.is !== "pulled") end ??= event.end;
       else if (event.next.done === true) isDry = true;
       else takeOff(event.next.value, flights, perform);
