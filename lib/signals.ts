@@ -9,6 +9,9 @@ type EndSignal = keyof typeof signalNumbers;
 /**
  * Ctrl-C on a terminal reaches all that runs there, and npm and tsx pass on to the script what they got: it comes twice or
  * more where a person pressed once. https://github.com/npm/run-script/blob/main/lib/signal-manager.js
+ *
+ * tsx does more: a script that is too busy to answer it within 60 ms is killed. That is why npm's scripts do without it.
+ * https://github.com/privatenumber/tsx/blob/master/src/cli.ts
  */
 const echoMs = 1000;
 

@@ -241,7 +241,7 @@ describe("the script daemon", { timeout: 60_000, concurrency: 2 }, () => {
       const { stage, terminal } = await startByNpm(t);
       const sync = processesIn(stage).find(({ command }) => command.includes("/scripts/sync-matrix.ts"));
       assert.ok(sync);
-      // It takes its time to end, so that what npm and tsx pass on finds the daemon at work.
+      // It takes its time to end, so that what npm passes on finds the daemon at work.
       process.kill(sync.pid, "SIGSTOP");
       terminal.type("\u0003");
       await until("it is about to end", () => terminal.written().includes("Stopping after"));
