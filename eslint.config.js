@@ -3,13 +3,14 @@ import tseslint from "typescript-eslint";
 
 /** A file imports only from lower floors; the pure floor touches nothing but the model and itself. */
 const floors = [
-  ["ids", "facts", "model", "logins", "target", "errors", "nearest", "plain-text", "durations"],
+  ["ids", "facts", "model", "logins", "target", "errors", "nearest", "plain-text", "durations", "loopback"],
   ["config", "cron", "log", "scrub", "http", "oauth", "lock", "listen", "db", "run-script", "parent"],
   ["fanvue", "discord", "matrix", "store"],
   ["rules", "want", "plan", "guard", "report", "ledger"],
   [
     "snapshot",
     "locate-lists",
+    "make-lists",
     "apply",
     "reconcile",
     "link",
@@ -23,7 +24,7 @@ const floors = [
     "notices",
     "discord-logins",
   ],
-  ["cli", "signals", "hang-up", "sync", "sync-parts", "open-source"],
+  ["cli", "signals", "hang-up", "sync", "sync-options", "sync-parts", "open-source"],
 ];
 const pureFloor = 3;
 

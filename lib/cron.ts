@@ -1,5 +1,6 @@
 /** Cron expressions, in the machine's own time: when they are due next. */
 import { createTask, type ScheduledTask } from "node-cron";
+import { hourMs, minuteMs } from "./durations.ts";
 
 /** The next two times of a cron expression, from now on. */
 export function nextRuns(expression: string): readonly number[] {
@@ -15,9 +16,8 @@ export function nextRuns(expression: string): readonly number[] {
 }
 
 const secondMs = 1000;
-const minuteMs = 60_000;
 /** A schedule with longer gaps bears a time that is left out. */
-const longestGapMs = 3 * 60 * minuteMs;
+const longestGapMs = 3 * hourMs;
 
 /**
  * The times in between that node-cron leaves out, at most two: where clocks are set back it takes each time of day for

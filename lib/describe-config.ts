@@ -10,6 +10,8 @@ import type {
 } from "./config/shape.ts";
 import { describeDuties, dutiesJson } from "./daemon/duties.ts";
 import { inviteUrl } from "./discord/invite-url.ts";
+import { dayMs, hourMs, minuteMs } from "./durations.ts";
+import { siteAddress } from "./link/site.ts";
 import { listInWords, type OnExpiry, type Place } from "./model.ts";
 import { describeRule } from "./rules.ts";
 
@@ -21,6 +23,7 @@ export function describeConfig(config: Config, books: AddressBooks): string {
     config.matrix === undefined ? [] : matrixLines(config.matrix),
     titled("Lists", config.listSync.map(listLine)),
     config.upsell === undefined ? [] : titled("Upsell", upsellLines(config.upsell)),
+    config.link.isConfigured ? titled("Link pages", linkLines(config)) : [],
     titled("Notices to you", noticeLines(config.notify)),
     titled("Address books", books.books.map(bookLine)),
     titled("Care", careLines(config)),
@@ -55,9 +58,15 @@ export function describeConfigJson(config: Config, books: AddressBooks): Readonl
       links: links.length,
       problem: problem ?? null,
     })),
+    link: config.link.isConfigured
+      ? { ...config.link, trustProxy: config.trustProxy, inWords: linkLines(config).join("; ") }
+      : null,
     notify: config.notify,
     protected: [...config.protectedAccounts],
     limits: config.limits,
+    snapshotMaxAgeMs: config.snapshotMaxAgeMs,
+    followersMaxAgeMs: config.followersMaxAgeMs,
+    unknownAfterDays: config.unknownAfterDays,
     daemon: dutiesJson(config),
     warnings: [...config.warnings, ...books.warnings],
   };
@@ -183,6 +192,22 @@ function upsellLines({
   ];
 }
 
+function linkLines(config: Config): readonly string[] {
+  const { host, port, signIn, inboxCode, personalLinks, publicUrl } = config.link;
+  const proofs = [
+    ...(signIn ? ["sign in with Fanvue"] : []),
+    ...(inboxCode && publicUrl !== undefined ? ["get a code in their Fanvue inbox"] : []),
+    ...(personalLinks && publicUrl !== undefined ? ["open a personal link from you"] : []),
+  ];
+  return [
+    `At ${siteAddress(config)}/link (served on ${host}, port ${port})`,
+    proofs.length === 0
+      ? "Nobody can show who they are on Fanvue: all ways are switched off, or need link.public_url"
+      : `To show who they are on Fanvue, fans ${proofs.join(", or ")}`,
+    ...(config.trustProxy ? ["The web server before them says who asks (trust_proxy)"] : []),
+  ];
+}
+
 function noticeLines({ discordChannelId, matrixRoom }: NotifyConfig): readonly string[] {
   return [
     ...(discordChannelId === undefined ? [] : [`in the Discord channel ${discordChannelId}`]),
@@ -195,15 +220,26 @@ function bookLine({ book, links, problem }: AddressBooks["books"][number]): stri
   return problem === "empty" ? `${book}: empty` : `${book}: ${counted(links.length, "link")}`;
 }
 
-function careLines({ protectedAccounts, limits, unknownAfterDays }: Config): readonly string[] {
-  const share = `${Math.round(limits.maxRemovalShare * 1000) / 10} %`;
+function careLines(config: Config): readonly string[] {
+  const { protectedAccounts, limits, unknownAfterDays, snapshotMaxAgeMs, followersMaxAgeMs } = config;
   return [
     protectedAccounts.size === 0
       ? "Protected accounts: none named"
       : `Never touched: ${[...protectedAccounts].join(", ")}`,
-    `In 24 hours at most ${share} of a place (or ${limits.removalRootFactor}·√n if that is less), but at least ${limits.minRemovalsPerPlace}, may be removed; more waits for approval`,
+    `In 24 hours at most ${percent(limits.maxRemovalShare)} of a place (or ${limits.removalRootFactor}·√n if that is less) may be removed, but always ${limits.minRemovalsPerPlace} of a place and ${limits.minRemovalsPerTarget} of a platform; more waits for approval`,
+    `Removals wait, too, when subscribers, followers or a list shrank by ${percent(limits.maxSourceDropShare)} and ${limits.minSourceDrop} or more`,
     `Fans whom Fanvue has not known for ${counted(unknownAfterDays, "day")} wait for approval, too`,
+    `What was read from Fanvue serves other scripts for ${inWords(snapshotMaxAgeMs)}, who follows you for ${inWords(followersMaxAgeMs)}`,
   ];
+}
+
+const percent = (share: number): string => `${Math.round(share * 1000) / 10} %`;
+
+function inWords(lengthMs: number): string {
+  if (lengthMs % dayMs === 0 && lengthMs > 0) return counted(lengthMs / dayMs, "day");
+  if (lengthMs % hourMs === 0 && lengthMs > 0) return counted(lengthMs / hourMs, "hour");
+  if (lengthMs % minuteMs === 0 && lengthMs > 0) return counted(lengthMs / minuteMs, "minute");
+  return counted(lengthMs / 1000, "second");
 }
 
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

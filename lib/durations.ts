@@ -1,4 +1,5 @@
 /** Lengths of time in ms. */
 
-export const hourMs = 60 * 60 * 1000;
+export const minuteMs = 60 * 1000;
+export const hourMs = 60 * minuteMs;
 export const dayMs = 24 * hourMs;

@@ -3,7 +3,7 @@
  * Everything else that is thrown is a bug and shows its stack.
  */
 
-/** What a script's exit code means; the highest of the last three of a run wins. */
+/** What a script's exit code means; of 5, 4 and 3 the highest of a run wins. */
 export const exitCodes = {
   inOrder: 0,
   bug: 1,

@@ -1,4 +1,5 @@
 /** The brakes: which steps of a plan may go, and which wait for a person's approval. */
+import { minuteMs } from "./durations.ts";
 import { compareIds, type Account, type PlaceId } from "./ids.ts";
 import type { SourceSize } from "./facts.ts";
 import type {
@@ -134,7 +135,6 @@ export function heldIsNew(held: Held | undefined, before: readonly StepIdentity[
 
 // ---- Clock and sources ------------------------------------------------------------------------------------------
 
-const minuteMs = 60_000;
 const maxClockSkewMs = 5 * minuteMs;
 
 /** Whether our clock (minus the services' in ms; undefined when none told) is too far off to tell what has ended. */

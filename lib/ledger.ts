@@ -2,6 +2,7 @@
  * The ledger of earnings: how what was read joins what is stored, and what it says of unlocks and of new spending.
  * Rows have no identity of their own (an order id may be missing, two tips may be equal), so the ledger is a multiset.
  */
+import { dayMs } from "./durations.ts";
 import type { ContentId, FanId } from "./ids.ts";
 import type { EarningsRow, Unlock } from "./facts.ts";
 
@@ -71,7 +72,7 @@ export type LedgerState = Readonly<Record<string, BookState>>;
 /** Fanvue did not exist before; a window needs an explicit beginning. */
 export const historyBeginsAtMs = Date.UTC(2020, 0, 1);
 /** Rows may appear late; so far back is read again. */
-export const overlapMs = 48 * 60 * 60 * 1000;
+export const overlapMs = 2 * dayMs;
 
 /** Whether the first reading of a book is done. */
 export const isRead = (state: BookState | undefined): boolean =>

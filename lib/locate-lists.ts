@@ -133,7 +133,7 @@ export const byName = (lists: readonly CustomList[], name: string): readonly Cus
 
 const ambiguous = (name: string): Reason => ({
   because: `Fanvue has more than one list called "${name}".`,
-  remedy: "Rename one of them on Fanvue, or write fanvue_list_uuid in the stead of fanvue_list.",
+  remedy: "Rename one of them on Fanvue, or write fanvue_list_uuid instead of fanvue_list.",
 });
 
 function missing(name: string, lists: readonly CustomList[]): Reason {

@@ -1,6 +1,6 @@
 /** What a platform that holds places can do: read them whole, and carry steps out. */
 import type { Account, RoleId, TargetName } from "./ids.ts";
-import type { Place, PlaceState, Presence, Step, Verb } from "./model.ts";
+import type { Place, PlaceState, Presence, Step } from "./model.ts";
 
 export type Outcome =
   | { readonly step: Step; readonly result: "done" }
@@ -36,8 +36,6 @@ export interface TargetRecord {
 /** A platform that holds places. */
 export interface Target {
   readonly name: TargetName;
-  /** Config that asks for another verb is refused at load: whether an OnExpiry may be used follows from this. */
-  readonly supports: ReadonlySet<Verb>;
   /** Reads the places whole; `linked` are the accounts of which a standing is needed. */
   read(
     places: readonly Place[],

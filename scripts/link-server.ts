@@ -35,6 +35,7 @@ await command({
   options: {},
   async run(context) {
     const { config, dataDir, log, signal, options, print } = context;
+    for (const warning of config.warnings) log.warn(warning);
     const database = openDatabase(dataDir, { lockWaitMs, mostWaiting });
     const fanvue = await openSource(context, database, { remember: true });
     const { proofs, idle } = openProofs(config, { database, dataDir, fanvue, log, signal });

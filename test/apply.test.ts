@@ -54,7 +54,6 @@ async function play({ steps, perform, verify = () => [], fallen = [], signal }: 
   const done = (step: Step): Outcome => ({ step, result: "done" });
   const target: Target = {
     name: "discord",
-    supports: new Set(["grant", "revoke", "evict"]),
     read: () => Promise.resolve(new Map()),
     async *perform(pulled) {
       for await (const step of pulled) {

@@ -112,10 +112,7 @@ describe("what a config asks of the daemon", () => {
       return [[...parts], [...readers].sort()];
     };
     assert.deepEqual(compare(`${discord}${more}# us\n`), [[], []]);
-    assert.deepEqual(compare(discord + more.replace("333", "444")), [
-      ["protected"],
-      ["link-server", "syncs"],
-    ]);
+    assert.deepEqual(compare(discord + more.replace("333", "444")), [["protected"], ["syncs"]]);
     assert.deepEqual(compare(discord + more.replace("sync:", "health_port: 8099, sync:")), [
       ["schedule"],
       [],

@@ -439,6 +439,6 @@ describe("links invite --all-subscribers --send", () => {
     await campaign.database.write((sql) => {
       sql.run("DELETE FROM snapshot");
     });
-    await assert.rejects(inviteAll(send, campaign), /not known yet/);
+    await assert.rejects(inviteAll(send, campaign), /No sync has read yet/);
   });
 });

@@ -97,8 +97,8 @@ test("a form is our own unless the browser says that it is not", () => {
 });
 
 test("the site is where fans reach it", () => {
-  const at = (publicUrl: string | undefined, host: string, redirectUri: string) => {
-    const link = { isConfigured: true, publicUrl, host, port: 8080, name: undefined, color: undefined };
+  const at = (publicUrl: string | undefined, host: string, redirectUri: string, port = 8080) => {
+    const link = { isConfigured: true, publicUrl, host, port, name: undefined, color: undefined };
     const fanvue = {
       clientId: "",
       clientSecret: "",
@@ -116,6 +116,7 @@ test("the site is where fans reach it", () => {
   assert.equal(at(undefined, "::1", elsewhere), "http://[::1]:8080");
   assert.equal(at(undefined, "127.0.0.1", "http://localhost:8080/callback"), "http://localhost:8080");
   assert.equal(at(undefined, "127.0.0.1", "http://localhost:9090/callback"), "http://127.0.0.1:8080");
+  assert.equal(at(undefined, "127.0.0.1", "http://localhost/callback", 80), "http://localhost");
   const behindHttps = at(undefined, "0.0.0.0", "https://creator.example/callback");
   assert.equal(behindHttps, "https://creator.example");
 });

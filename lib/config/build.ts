@@ -1,5 +1,6 @@
 /** The whole config from the plain values of its file. */
 import type * as z from "zod";
+import { hourMs, minuteMs } from "../durations.ts";
 import type { Place } from "../model.ts";
 import type { Findings } from "./findings.ts";
 import { conflictsIn } from "./list-conflicts.ts";
@@ -64,7 +65,7 @@ export function build(value: unknown, findings: Findings): Omit<Config, "path" |
     protectedAccounts: read("protected", sections.protectedSection) ?? new Set(),
     limits: read("limits", sections.limitsSection) ?? sections.limitsSection.parse({}),
     snapshotMaxAgeMs: read("snapshot_max_age", sections.snapshotMaxAge) ?? 2 * minuteMs,
-    followersMaxAgeMs: read("followers_max_age", sections.followersMaxAge) ?? 60 * minuteMs,
+    followersMaxAgeMs: read("followers_max_age", sections.followersMaxAge) ?? hourMs,
     unknownAfterDays: read("unknown_after_days", sections.unknownAfterDays) ?? 7,
     schedule: read("schedule", sections.scheduleSection) ?? sections.scheduleSection.parse({}),
     link: readLink(read, discord, findings),
@@ -81,7 +82,6 @@ export function build(value: unknown, findings: Findings): Omit<Config, "path" |
 }
 
 type Read = <T>(key: TopKey, schema: z.ZodType<T>) => T | undefined;
-const minuteMs = 60_000;
 
 function withoutEmptyKeys(value: Raw, findings: Findings): Raw {
   const entries = Object.entries(value);

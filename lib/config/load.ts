@@ -59,7 +59,7 @@ function faulty(path: string, faults: readonly string[]): BadInputError {
   const count = faults.length === 1 ? "one fault" : `${String(faults.length)} faults`;
   return new BadInputError(
     [`${basename(path)} has ${count}:`, ...faults].join("\n"),
-    "Nothing was done. Mend the file; how it is understood then, says npm run check-config",
+    "Nothing was done. Correct the file; `npm run check-config` then says how it is understood.",
   );
 }
 

@@ -1,4 +1,5 @@
 /** What is wrong or odd between the sections of a config, mostly asked of the values as written. */
+import { httpPortOf, isLoopback } from "../loopback.ts";
 import { callbackAt } from "./callbacks.ts";
 import type { Findings, Path } from "./findings.ts";
 import { oauthKeys } from "./sections.ts";
@@ -110,13 +111,13 @@ const servers: readonly Path[] = [
   ["discord", "api_url"],
   ["matrix", "homeserver"],
 ];
-const ownMachine = /^http:\/\/(localhost|127(\.\d+){3}|\[::1\])([:/]|$)/i;
 
 /** Tokens that would travel where others may read them. */
 export function warnOfCleartext(raw: Raw, findings: Findings): void {
   for (const path of servers) {
     const value = valueAt(raw, path);
-    if (typeof value === "string" && /^http:/i.test(value) && !ownMachine.test(value))
+    const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
+    if (url?.protocol === "http:" && !isLoopback(url.hostname))
       findings.warn(path, "sends your tokens unencrypted. Write https:// unless the network is yours alone.");
   }
 }
@@ -130,22 +131,21 @@ export function warnOfStrayCallbacks(
     warnOfDiscordElsewhere(callbackAt(link.publicUrl), discord, findings);
     return;
   }
-  const isHere = ownMachine.test(fanvue.redirectUri);
-  if (link.signIn && isHere && portOf(fanvue.redirectUri) !== link.port)
+  const redirect = new URL(fanvue.redirectUri);
+  const isHere = redirect.protocol === "http:" && isLoopback(redirect.hostname);
+  if (link.signIn && isHere && httpPortOf(redirect) !== link.port)
     findings.warn(
       ["fanvue", "redirect_uri"],
       `is not where the link pages listen (port ${String(link.port)}), so whoever signs in there with Fanvue never comes back. Set link.public_url, or write the same port in both.`,
     );
 }
 
-const ownHosts = /^(localhost|127(\.\d+){3}|::1)$/i;
-
 /** Whoever comes past the proxy may say of themselves what they like, and reads and sends without https. */
 export function warnOfWayPastProxy(
   { link, trustProxy }: Pick<Config, "link" | "trustProxy">,
   findings: Findings,
 ): void {
-  if (trustProxy && !ownHosts.test(link.host))
+  if (trustProxy && !isLoopback(link.host))
     findings.warn(
       ["trust_proxy"],
       `is for a web server that stands before the link pages, but they listen on ${link.host}, where others may get past it. Write host: "127.0.0.1" under link, unless that web server is on another machine; then let a firewall close port ${String(link.port)} to everybody else.`,
@@ -163,11 +163,6 @@ function warnOfDiscordElsewhere(
     ["discord", "oauth_redirect_uri"],
     `does not lead to your link pages, so fans never come back to them from Discord. Write "${callback}", and register it in Discord's developer portal.`,
   );
-}
-
-function portOf(address: string): number {
-  const { port } = new URL(address);
-  return port === "" ? 80 : Number(port);
 }
 
 // ---- Values as written ------------------------------------------------------------------------------------------

@@ -251,7 +251,7 @@ const ruleSchemas = {
       list: { type: list_type ?? "custom", id: list_uuid },
     }),
   ),
-};
+} satisfies Record<Rule["kind"], z.ZodType<Rule>>;
 const ruleTypes = ["subscription", "spending", "top_spender", "unlock", "fanvue_list"] as const;
 const ruleType = choice(ruleTypes);
 const ruleKeys: ReadonlySet<string> = new Set([

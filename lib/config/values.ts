@@ -1,10 +1,10 @@
 /** What single values of a config may be, each with the sentence that says otherwise. Whole numbers come as bigints. */
 import { validate as isCron } from "node-cron";
 import * as z from "zod";
+import { dayMs, hourMs, minuteMs } from "../durations.ts";
 import { nearest } from "../nearest.ts";
 
-const day = 86_400_000;
-const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: day };
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: minuteMs, h: hourMs, d: dayMs };
 
 const isAbsent = (value: unknown) => value === undefined || value === null;
 /** Long values are not repeated: a token that was put in the wrong line is long. */
@@ -88,10 +88,7 @@ export function wholeNumber({ min, max }: { readonly min: number; readonly max: 
       const number = /^-?\d+$/.test(raw) ? Number(raw) : NaN;
       return number >= min && number <= max ? number : undefined;
     },
-    (raw) =>
-      max === Number.MAX_SAFE_INTEGER
-        ? `${shown(raw)} is no whole number of ${String(min)} or more. Write one.`
-        : `${shown(raw)} is no whole number from ${String(min)} to ${String(max)}. Write one.`,
+    (raw) => `${shown(raw)} is no whole number from ${String(min)} to ${String(max)}. Write one.`,
   );
 }
 
@@ -122,7 +119,7 @@ export const durationMs = value(
   (raw) => {
     const parts = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(raw.trim());
     const ms = Math.round(Number(parts?.[1]) * (unitsMs[parts?.[2] ?? "s"] ?? NaN));
-    return ms <= 365 * day ? ms : undefined;
+    return ms <= 365 * dayMs ? ms : undefined;
   },
   (raw) => `${shown(raw)} is no length of time. Write it like 90s, 2m, 1h or 1d.`,
 );

@@ -42,7 +42,7 @@ const parts: Readonly<Record<keyof Config, Part | undefined>> = {
   listSync: { name: "list_sync", readers: ["syncs"] },
   mirrors: { name: "list_sync", readers: ["syncs"] },
   upsell: { name: "upsell", readers: ["syncs", "upsell-listener"] },
-  protectedAccounts: { name: "protected", readers: ["syncs", "link-server"] },
+  protectedAccounts: { name: "protected", readers: ["syncs"] },
   limits: { name: "limits", readers: ["syncs"] },
   snapshotMaxAgeMs: { name: "snapshot_max_age", readers: ["syncs"] },
   followersMaxAgeMs: { name: "followers_max_age", readers: ["syncs"] },

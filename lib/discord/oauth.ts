@@ -96,7 +96,7 @@ export function openOAuth(config: OAuthConfig, options: OAuthOptions): DiscordOA
   const sender = openSender(options);
   const through = (send: Send) => ({
     [customFetch]: fetchThrough(send),
-    // The config takes an address without https for this machine only.
+    // Without https where the config says so; loading it has warned.
     [allowInsecureRequests]: config.apiUrl.startsWith("http:"),
     headers: { "user-agent": DefaultUserAgent },
   });

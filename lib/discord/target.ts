@@ -34,7 +34,6 @@ export function openDiscord(config: DiscordConfig, deps: DiscordDeps): Target {
   let foreign: string | undefined;
   return {
     name: "discord",
-    supports: new Set(["grant", "revoke", "evict"]),
     async read(places, linked, record) {
       foreign = await foreignClient(config, rest);
       const joinable = foreign === undefined ? await joiner?.joinable() : undefined;

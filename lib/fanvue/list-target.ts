@@ -23,7 +23,6 @@ type Lists = Pick<Fanvue, "fetchList" | "fetchLists" | "addToList" | "removeFrom
 export function openListTarget(fanvue: Lists, { signal }: { readonly signal: AbortSignal }): Target {
   return {
     name: "fanvue-lists",
-    supports: new Set(["grant", "revoke"]),
     async read(places, _linked, { onRecord, unsettled } = {}) {
       const lists = await fanvue.fetchLists(places.map(listOf).filter((list) => list.type !== "named"));
       signal.throwIfAborted();

@@ -163,14 +163,11 @@ const basicAuth =
     body.set("client_id", client.client_id);
   };
 
-const loopbackHosts = new Set(["localhost", "127.0.0.1", "[::1]"]);
-/** Whether an address leads to this machine only. */
-export const isLoopback = (url: URL): boolean => loopbackHosts.has(url.hostname);
-
 function requestOptions(config: OAuthConfig, deps: Deps) {
   return {
     [customFetch]: fetchThrough(deps),
-    [allowInsecureRequests]: isLoopback(endpoint(config, "token")),
+    // Without https where the config says so; loading it has warned.
+    [allowInsecureRequests]: endpoint(config, "token").protocol === "http:",
     signal: deps.signal,
   };
 }

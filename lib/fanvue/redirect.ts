@@ -4,7 +4,8 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { errorCode } from "../db/disk.ts";
 import { BadInputError } from "../errors.ts";
-import { isLoopback, type RedirectResult } from "./oauth.ts";
+import { isLoopback } from "../loopback.ts";
+import type { RedirectResult } from "./oauth.ts";
 
 /** Somebody came back with an answer of this attempt. */
 export interface Arrival {
@@ -68,7 +69,7 @@ type Arrive = (arrival: Arrival) => void;
  */
 async function listen(ask: RedirectAsk, arrive: Arrive): Promise<readonly Server[]> {
   const uri = new URL(ask.redirectUri);
-  if (uri.protocol !== "http:" || !isLoopback(uri)) return [];
+  if (uri.protocol !== "http:" || !isLoopback(uri.hostname)) return [];
   const port = uri.port === "" ? 80 : Number(uri.port);
   // A browser may take "localhost" for either.
   const hosts = uri.hostname === "localhost" ? ["127.0.0.1", "::1"] : [uri.hostname.replaceAll(/[[\]]/g, "")];

@@ -4,6 +4,7 @@
  */
 import type { Config } from "../config/shape.ts";
 import type { Database, Sql } from "../db.ts";
+import { hourMs, minuteMs } from "../durations.ts";
 import { BadInputError, OperatorError, exitCodes } from "../errors.ts";
 import type { Delivery, Fanvue } from "../fanvue/client.ts";
 import type { FanId, Platform } from "../ids.ts";
@@ -68,8 +69,6 @@ export interface Skipped {
  * they are spread as far as a person with help might: a thousand subscribers take a night.
  */
 export const maxPerHour = 100;
-const hourMs = 60 * 60 * 1000;
-const minuteMs = 60 * 1000;
 /** Failures in a row that speak of Fanvue or of us. */
 const maxTroubles = 5;
 

@@ -1,5 +1,6 @@
 /** Fans as the last sync saw them, as long as that can be relied on. */
 import type { Sql } from "../db.ts";
+import { dayMs, minuteMs } from "../durations.ts";
 import { BadInputError } from "../errors.ts";
 import type { FanId } from "../ids.ts";
 import { loadFanByHandle, loadSnapshot, type NamedFan } from "../store/snapshot.ts";
@@ -10,21 +11,15 @@ export interface SavedSubscribers {
   readonly subscribers: readonly NamedFan[];
 }
 
-const hourMs = 60 * 60 * 1000;
 /** Fans come and go, and hand their names on. */
-const maxAgeMs = 24 * hourMs;
+const maxAgeMs = dayMs;
 const syncRemedy = "Run a sync first, such as `npm run sync-discord`: it reads them anew.";
 
 /** Throws a BadInputError when there is no saved snapshot, or one without subscribers or older than a day. */
 export function loadSavedSubscribers(sql: Sql, nowMs: number): SavedSubscribers {
   const snapshot = loadSnapshot(sql);
   if (snapshot?.subscribers === undefined) {
-    throw new BadInputError(
-      snapshot === undefined
-        ? "The subscribers are not known yet."
-        : "The subscribers are not known: no rule of the config asks for them, so no sync reads them.",
-      snapshot === undefined ? syncRemedy : "Invite fans one by one: npm run links -- invite --fan FAN",
-    );
+    throw new BadInputError("No sync has read yet who subscribes.", syncRemedy);
   }
   const { subscribers, endedAtMs } = snapshot;
   refuseOld(endedAtMs, nowMs);
@@ -57,7 +52,7 @@ function refuseOld(readAtMs: number, nowMs: number): void {
 
 /** Such as "12 minutes" or "3 days". */
 export function ageInWords(ageMs: number): string {
-  const minutes = Math.max(0, Math.round(ageMs / 60_000));
+  const minutes = Math.max(0, Math.round(ageMs / minuteMs));
   if (minutes < 120) return `${minutes} minute${minutes === 1 ? "" : "s"}`;
   const hours = Math.round(minutes / 60);
   return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`;

@@ -1,6 +1,6 @@
 /** One-time codes: made, limited, and checked once. */
 import { randomBytes, randomInt } from "node:crypto";
-import { dayMs, hourMs } from "../durations.ts";
+import { dayMs, hourMs, minuteMs } from "../durations.ts";
 import type { Sql } from "../db.ts";
 import type { FanId, Mxid } from "../ids.ts";
 import {
@@ -26,7 +26,6 @@ import { randomSecret, sameSecret, seal } from "./secrets.ts";
 const alphabet = "BCDFGHJKLMNPQRSTVWXZ";
 const codeLength = 8;
 const tries = 5;
-const minuteMs = 60 * 1000;
 
 /** How long a code can be used. */
 export const codeLifeMs = 10 * minuteMs;

@@ -1,6 +1,7 @@
 /** What the pages know of the site they are on, from the config. Pure. */
 import type { Config } from "../config/shape.ts";
 import type { Platform } from "../ids.ts";
+import { httpPortOf, isLoopback } from "../loopback.ts";
 
 export interface Site {
   /** Where fans reach it, such as https://link.example.org, without a slash at the end. */
@@ -32,10 +33,9 @@ export function siteAddress({ link, fanvue }: Pick<Config, "link" | "fanvue">): 
 const isBehindHttps = ({ protocol, pathname }: URL): boolean =>
   protocol === "https:" && pathname === "/callback";
 
-const isHere = ({ protocol, hostname, port }: URL, link: Config["link"]): boolean =>
-  protocol === "http:" && loopback.has(hostname) && Number(port) === link.port;
+const isHere = (address: URL, link: Config["link"]): boolean =>
+  address.protocol === "http:" && isLoopback(address.hostname) && httpPortOf(address) === link.port;
 
-const loopback = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const everywhere = new Set(["0.0.0.0", "::"]);
 
 function reachable(host: string): string {

@@ -49,7 +49,6 @@ export function openMatrix(config: MatrixConfig, deps: MatrixDeps): Target {
 
   return {
     name: "matrix",
-    supports: new Set(["grant", "revoke"]),
     async read(places) {
       signal.throwIfAborted();
       await checkOnce();

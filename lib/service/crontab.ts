@@ -87,4 +87,4 @@ function isNumeric(part: string): boolean {
 
 const unknownTimes = (sync: string): string =>
   `There is no line for the syncs: cron cannot do schedule.sync "${sync}". It starts things at full minutes, and takes ` +
-  `numbers, *, - and / only. Write schedule.sync like "*/5 * * * *", or let the daemon do it.`;
+  `numbers, *, commas, - and / only. Write schedule.sync like "*/5 * * * *", or let the daemon do it.`;

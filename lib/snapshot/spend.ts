@@ -3,6 +3,7 @@
  * once a week.
  */
 import type { Database } from "../db.ts";
+import { dayMs } from "../durations.ts";
 import type { Fanvue, Insights } from "../fanvue/client.ts";
 import { type NewestRows, newestByFan } from "../ledger.ts";
 import type { FanId } from "../ids.ts";
@@ -25,7 +26,7 @@ interface SpendAsk {
   readonly nowMs: number;
 }
 
-const maxAgeMs = 7 * 24 * 60 * 60 * 1000;
+const maxAgeMs = 7 * dayMs;
 /** The two sources of dates may round differently. */
 const roundingMs = 1000;
 /** A reversal may show in the figure a while after its date. */

@@ -48,7 +48,7 @@ export interface StoredRun {
   /** Undefined while it runs, and for ever when it was killed. */
   readonly endedAtMs: number | undefined;
   readonly exitCode: number | undefined;
-  /** The report as JSON. */
+  /** How many steps were done, planned and held, as JSON. */
   readonly summary: string | undefined;
 }
 

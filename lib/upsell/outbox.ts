@@ -5,7 +5,7 @@
 import { type AddressBooks, loadAddressBooks } from "../config/address-book.ts";
 import type { UpsellConfig } from "../config/shape.ts";
 import type { Database, Sql } from "../db.ts";
-import { hourMs } from "../durations.ts";
+import { hourMs, minuteMs } from "../durations.ts";
 import { OperatorError, PlatformError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import {
@@ -52,7 +52,6 @@ export interface Outbox {
   run(signal: AbortSignal): Promise<void>;
 }
 
-const minuteMs = 60_000;
 /** Somebody may have run a sync since. */
 const nextRoundMs = 10 * minuteMs;
 const afterTroubleMs = minuteMs;

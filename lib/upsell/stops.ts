@@ -1,6 +1,7 @@
 /** Who wants no more offers says so by direct message: heard as it comes, and looked for where nobody listened. */
 import type { Client, DMChannel, User } from "discord.js";
 import type { Database } from "../db.ts";
+import { dayMs } from "../durations.ts";
 import { parseDiscordUserId } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { plainText } from "../plain-text.ts";
@@ -76,7 +77,7 @@ export async function findStop({ messages, recipientId }: DMChannel): Promise<Us
 }
 
 /** Later answers to an offer are found before the next one is sent: opening every channel there ever was takes hours. */
-const answersWithinMs = 7 * 24 * 60 * 60 * 1000;
+const answersWithinMs = 7 * dayMs;
 
 /** Honours what was written by those who were sent an offer in the last days. Needs two requests for each. */
 export async function honourMissedStops(

@@ -13,6 +13,8 @@ import { askForInboxCode, inboxCode, typeInboxCode } from "./ways.ts";
 
 const wrong = "BBBB-BBBB";
 const tries = 5;
+/** Less than a request to Fanvue waits for an answer. */
+const answersWithinMs = 10_000;
 
 /** Forgets what was sent, for limits on codes would be all that later attempts meet. */
 export const forgetCodes = ({ home }: Grounds) =>
@@ -195,7 +197,7 @@ export async function askWhoIsAFan(grounds: Grounds, { attempt }: Trials): Promi
   await attempt("whether somebody is a fan, by how long it takes", async () => {
     const startedAtMs = performance.now();
     await askForInboxCode(open.visitor(), fan.fan.handle);
-    return performance.now() - startedAtMs > 2000 ? "waits for Fanvue" : undefined;
+    return performance.now() - startedAtMs > answersWithinMs ? "waits for Fanvue" : undefined;
   });
   home.town.fanvue.faults.length = 0;
   await forgetCodes(grounds);

@@ -277,7 +277,9 @@ export function openSlowly({ open }: Grounds): SlowOnes {
       attempt(`${String(slowOnes)} who never finish their request, while somebody comes`, async () => {
         const startedAtMs = performance.now();
         const { status } = await open.visitor().get("/");
-        return status !== 200 || performance.now() - startedAtMs > 2000 ? "keep others out" : undefined;
+        return status !== 200 || performance.now() - startedAtMs > patienceMs / 2
+          ? "keep others out"
+          : undefined;
       }),
     areCutOff: (attempt) =>
       attempt(`${String(slowOnes)} who never finish their request, for ever`, async () => {

@@ -1,7 +1,8 @@
 /**
  * Shows what fanvue-sync does, without any account: `npm run demo`. Takes less than a minute and leaves nothing behind.
  *
- * Exit: 0 all as it should be, 1 the services do not hold what they should, 130 or 143 stopped by a signal.
+ * Exit: 0 all as it should be, 1 the services do not hold what they should or nobody reads on, 129, 130 or 143 stopped by a
+ * signal.
  */
 import { Mismatch } from "./demo-watch.ts";
 import { openStage, type Stage } from "./demo-stage.ts";
