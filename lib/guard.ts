@@ -47,6 +47,8 @@ export interface Guarded {
   readonly accepts: Accepts;
   /** Places whose rules and id are to be remembered as applied when the run has written. */
   readonly applied: readonly Place[];
+  /** Places in which strangers of the first time wait. */
+  readonly strangersWait: ReadonlySet<Place>;
   /** Sizes to be remembered as accepted when the run has written. */
   readonly acceptSizes: readonly SourceSize[];
 }
@@ -76,6 +78,7 @@ export function guard(given: GuardGiven): Guarded {
       sizes: steps.size === 0 || given.isPartial === true ? [] : shrunk,
     },
     applied: appliedPlaces(changes, steps, given),
+    strangersWait: new Set([...steps].filter(isFirstStranger).map(({ place }) => place)),
     acceptSizes: sizes.filter((size) => !shrunk.includes(size)),
   };
 }
@@ -106,6 +109,9 @@ function heldSteps(
 }
 
 const isRemoval = (step: Step): boolean => step.verb !== "grant";
+/** A stranger whom the plan itself marks: nobody's fan, and there before us. */
+const isFirstStranger = (step: Step): boolean =>
+  isRemoval(step) && step.fans.length === 0 && step.hold !== undefined;
 /** Who is turned away at the door has lost nothing. */
 const isLoss = (step: Step): boolean => isRemoval(step) && step.declines !== true;
 
@@ -236,12 +242,10 @@ function appliedPlaces(
   );
   const isSettled = (place: Place) =>
     !waiting.has(place) && ![...held].some((step) => touches(step, place, given));
-  const hasHeldStrangers = (place: Place) =>
-    [...held].some((step) => step.place === place && isRemoval(step) && step.fans.length === 0);
-  return [...readablePlaces(given)].flatMap(([place, , memory]) => {
+  return [...readablePlaces(given)].flatMap(([place]) => {
     const change = changed.get(place);
-    if (change !== undefined) return change.movedFrom === undefined && isSettled(place) ? [place] : [];
-    return memory.rulesHash === undefined && hasHeldStrangers(place) ? [] : [place];
+    const isApplied = change === undefined || (change.movedFrom === undefined && isSettled(place));
+    return isApplied ? [place] : [];
   });
 }
 

@@ -264,6 +264,8 @@ export interface PlaceMemory {
   readonly rulesHash: string | undefined;
   /** Where the configured id led when last applied. */
   readonly placeId: PlaceId | undefined;
+  /** Strangers of the first time still wait for approval. */
+  readonly strangersWait: boolean;
   readonly grants: ReadonlyMap<Account, Grant>;
   readonly departures: ReadonlyMap<Account, Departure>;
   /** Linked accounts that were ever seen on the Discord server: of the whole target, not of this place alone. */
@@ -277,6 +279,12 @@ export interface PlaceMemory {
   readonly removedLastDay: ReadonlySet<Account>;
   readonly oursDayAgo: number;
 }
+
+/** A place was never applied, or its configured id leads to this one now: who is there came without us. */
+export const isNewPlace = (
+  { rulesHash, placeId: before }: Pick<PlaceMemory, "rulesHash" | "placeId">,
+  placeId: PlaceId,
+): boolean => rulesHash === undefined || before !== placeId;
 
 // ---- Plan -------------------------------------------------------------------------------------------------------
 

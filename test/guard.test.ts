@@ -40,6 +40,7 @@ const caseSchema = z.strictObject({
     acceptsRules: names.default([]),
     acceptsSizes: sizes.default({}),
     applied: names.default([]),
+    strangersWait: names.default([]),
     acceptSizes: sizes.default({}),
   }),
 });
@@ -53,6 +54,7 @@ const show = ({
   held,
   accepts,
   applied,
+  strangersWait,
   acceptSizes,
 }: Guarded): z.infer<typeof caseSchema>["expect"] => ({
   go: go.map(showStep),
@@ -61,6 +63,7 @@ const show = ({
   acceptsRules: accepts.rules.map(({ configuredId, placeId }) => `${configuredId} → ${placeId}`),
   acceptsSizes: bySource(accepts.sizes),
   applied: applied.map((place) => place.id),
+  strangersWait: [...strangersWait].map((place) => place.id),
   acceptSizes: bySource(acceptSizes),
 });
 
@@ -90,7 +93,8 @@ function givenBy(data: z.infer<typeof caseSchema>): GuardGiven {
 
 function stepOf(line: string, placeNamed: (id: string) => Place): Step {
   // "revoke space ana in lounge": out of a room that goes with the space.
-  const [verb, id = "", name = "", mark = "", ...rest] = line.split(" ");
+  const [whole = "", hold] = line.split(" hold: ");
+  const [verb, id = "", name = "", mark = "", ...rest] = whole.split(" ");
   if (verb !== "grant" && verb !== "revoke" && verb !== "evict") throw new Error(`no verb: ${line}`);
   return {
     verb,
@@ -100,7 +104,7 @@ function stepOf(line: string, placeNamed: (id: string) => Place): Step {
     fans: mark === "stranger" ? [] : [fanOf(name)],
     because: "",
     basis: [],
-    ...(mark === "hold:" ? { hold: rest.join(" ") } : {}),
+    ...(hold === undefined ? {} : { hold }),
     ...(mark === "requested" ? { requested: true } : {}),
     ...(mark === "declines" ? { declines: true } : {}),
     ...(mark === "in" ? { placeId: placeIdOf(rest[0] ?? ""), within: withinOf(rest[0] ?? "") } : {}),

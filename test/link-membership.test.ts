@@ -64,7 +64,13 @@ test("a membership tells what was given, what is to come, and when the next chec
       followers: undefined,
       lists: new Map(),
     });
-    const applied = { configuredId: "#lounge:hs.org", placeId: lounge, name: "The Lounge", rulesHash: "x" };
+    const applied = {
+      configuredId: "#lounge:hs.org",
+      placeId: lounge,
+      name: "The Lounge",
+      rulesHash: "x",
+      strangersWait: false,
+    };
     savePlaceApplied(sql, "matrix", applied, nowMs);
     const seat = { target: "matrix", placeId: lounge, account: anasMxid } as const;
     saveGrant(sql, seat, { origin: "granted", fans: [ana.fan], basis: [] }, nowMs);

@@ -191,6 +191,7 @@ function memoryOf(
   return {
     rulesHash: hashes[applied],
     placeId: placeIdOf(place.id),
+    strangersWait: false,
     grants: new Map(grants.map((grant) => [grant.account, grant])),
     departures: new Map(
       Object.entries(departed).map(([it, { how, ended }]) => [
@@ -625,6 +626,7 @@ function besieged(
   return {
     rulesHash: rulesHash(place),
     placeId: placeIdOf(place.id),
+    strangersWait: false,
     grants: new Map([...ours].map((account) => [account, grantOf(place, account, [], "granted")])),
     departures: new Map(),
     arrivals: new Set(),

@@ -463,6 +463,7 @@ const applied = (configuredId: string, rulesHash: string) => ({
   placeId: vip,
   name: "VIP",
   rulesHash,
+  strangersWait: false,
 });
 
 test("a place remembers where its configured id led, also while that cannot be told", async (t) => {

@@ -165,6 +165,7 @@ class Role {
     return {
       rulesHash: hashes.get(of),
       placeId: placeIdOf(of.id),
+      strangersWait: false,
       grants: this.grants,
       departures: new Map(),
       arrivals: new Set(),

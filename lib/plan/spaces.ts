@@ -2,6 +2,7 @@
 import type { Account, FanId, PlaceId } from "../ids.ts";
 import {
   isIn,
+  isNewPlace,
   type Grant,
   type Place,
   type PlaceMemory,
@@ -222,7 +223,8 @@ function stayIn(room: SpaceRoom, account: Account, ground: Ground): Stay {
   if (isStranger(wish, memory?.grants.get(account)))
     return place.strangers === "remove" ? "own" : isPresent ? "stays" : "lost";
   if (wish?.verdict.is !== "no" || (place.onExpiry === "keep" && isPresent)) return "stays";
-  return memory?.rulesHash === undefined || memory.grants.has(account) ? "own" : "lost";
+  const isNew = memory === undefined || isNewPlace(memory, room.placeId);
+  return isNew || memory.grants.has(account) ? "own" : "lost";
 }
 
 /** A place that is no room of the space, but opens one. */

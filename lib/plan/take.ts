@@ -1,7 +1,7 @@
 /** Who is taken out of a place: those of ours who are no longer entitled, and strangers where they may not stay. */
 import { dayMs } from "../durations.ts";
 import type { Account } from "../ids.ts";
-import { isIn, isOurs, type Step, type Verb, type Verdict, type Wish } from "../model.ts";
+import { isIn, isNewPlace, isOurs, type Step, type Verb, type Verdict, type Wish } from "../model.ts";
 import { dayOf } from "../rules.ts";
 import { skip, type Case, type Draft, type PlanGiven } from "./case.ts";
 import { isStranger } from "./spaces.ts";
@@ -14,7 +14,7 @@ export function take(it: Case): void {
   // A role that comes with a join is ours where it came that way; whoever else holds it was never asked for.
   if (draft.place.onlyOnJoin === true && grant === undefined) return;
   const requested = verdict.is === "no" && verdict.requested === true;
-  const isNew = grant === undefined && draft.memory.rulesHash === undefined;
+  const isNew = grant === undefined && isNewPlace(draft.memory, draft.placeId);
   // What was asked for passes every brake: it may only ever take what is ours.
   if ((grant === undefined && !isNew) || (requested && !isOurs(grant))) {
     skip(it, "not ours", "was not given by this program");
@@ -29,7 +29,8 @@ export function take(it: Case): void {
 
 /** A fan of whom Fanvue has told nothing for long: only a person may decide that nothing will come any more. */
 export function takeIfLongUnreadable(it: Case): void {
-  const { draft, standing, grant, verdict } = it;
+  const { draft, account, fans, standing, grant, verdict } = it;
+  if (grant === undefined && mayYetBeFound(it)) draft.seen.found.push({ account, fans });
   const hold = isIn(standing) && grant !== undefined ? longUnreadable(verdict, draft.given) : undefined;
   if (hold === undefined) {
     skip(it, "unknown", verdict.because);
@@ -37,6 +38,15 @@ export function takeIfLongUnreadable(it: Case): void {
   }
   if (!isUntouchable(it) && !isKept(it)) remove(it, { hold });
 }
+
+/** A linked holder in a new place, of whom the rules cannot tell yet: one who turns out to have lapsed is held, not let be. */
+const mayYetBeFound = ({ draft, fans, standing }: Case): boolean =>
+  fans.length > 0 &&
+  draft.place.adopt &&
+  draft.place.onlyOnJoin !== true &&
+  isIn(standing) &&
+  !("untouchable" in standing) &&
+  isNewPlace(draft.memory, draft.placeId);
 
 /** The reason to hold a removal, once all fans behind a verdict have been unreadable long enough. */
 export function longUnreadable(
@@ -104,7 +114,8 @@ export function lookAtStrangers(draft: Draft, wishes: ReadonlyMap<Account, Wish>
     } else if (place.strangers === "keep") {
       if (!("untouchable" in standing) || wishes.has(account)) skip(it, "stranger", verdict.because);
     } else if (!isUntouchable(it)) {
-      const hold = memory.rulesHash === undefined ? { hold: strangerHold } : {};
+      const isFirst = isNewPlace(memory, placeId) || memory.strangersWait;
+      const hold = isFirst ? { hold: strangerHold } : {};
       const because = verdict.because;
       draft.steps.push({ verb: "revoke", place, placeId, account, fans: [], because, basis: [], ...hold });
     }

@@ -131,7 +131,8 @@ function saveAppliedPlaces(sql: Sql, job: Job, { guarded, have }: Planned): void
     const state = have.get(place);
     if (state === undefined || "unreadable" in state) continue;
     const { placeId, name } = state;
-    const applied = { configuredId: place.id, placeId, name, rulesHash: rulesHash(place) };
+    const strangersWait = guarded.strangersWait.has(place);
+    const applied = { configuredId: place.id, placeId, name, rulesHash: rulesHash(place), strangersWait };
     savePlaceApplied(sql, job.target.name, applied, job.now());
   }
 }

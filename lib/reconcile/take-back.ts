@@ -68,6 +68,7 @@ const nothingHeld = {
   held: undefined,
   accepts: { rules: [], sizes: [] },
   applied: [],
+  strangersWait: new Set<never>(),
   acceptSizes: [],
 };
 

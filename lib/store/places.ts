@@ -3,13 +3,23 @@ import { dayMs } from "../durations.ts";
 import type { Sql } from "../db.ts";
 import type { Account, PlaceId, TargetName } from "../ids.ts";
 import type { Departure, Grant, Observations, PlaceMemory, Refusal } from "../model.ts";
-import { accountIn, integer, optionalInteger, optionalText, placeIdIn, text } from "./columns.ts";
+import {
+  accountIn,
+  asFlag,
+  flag,
+  integer,
+  optionalInteger,
+  optionalText,
+  placeIdIn,
+  text,
+} from "./columns.ts";
 import { addBasis, grantIn, saveGrant, saveLoss, type Seat } from "./ownership.ts";
 import { endKick, loadArrivals, loadPresences, saveArrival, savePresence } from "./presence.ts";
 
 const emptyMemory = {
   rulesHash: undefined,
   placeId: undefined,
+  strangersWait: false,
   grants: new Map(),
   departures: new Map(),
   refusals: new Map(),
@@ -40,6 +50,7 @@ export function loadPlaceMemory(
   return {
     rulesHash: applied?.rulesHash,
     placeId: applied?.placeId,
+    strangersWait: applied?.strangersWait ?? false,
     grants: loadGrants(sql, target, id),
     departures: loadDepartures(sql, target, id),
     ...whereabouts,
@@ -67,13 +78,15 @@ function loadApplied(
   target: TargetName,
   placeId: PlaceId | undefined,
   configuredId: string,
-): { readonly placeId: PlaceId; readonly rulesHash: string } | undefined {
+): Pick<Applied, "placeId" | "rulesHash" | "strangersWait"> | undefined {
   const row = sql.get(
-    `SELECT place_id, rules_hash FROM places WHERE target = ?1 AND (configured_id = ?2 OR place_id = ?3)
+    `SELECT place_id, rules_hash, strangers_wait FROM places WHERE target = ?1 AND (configured_id = ?2 OR place_id = ?3)
      ORDER BY configured_id = ?2 DESC, applied_at_ms DESC, configured_id LIMIT 1`,
     [target, configuredId, placeId ?? null],
   );
-  return row && { placeId: placeIdIn(row), rulesHash: text(row, "rules_hash") };
+  if (row === undefined) return undefined;
+  const rulesHash = text(row, "rules_hash");
+  return { placeId: placeIdIn(row), rulesHash, strangersWait: flag(row, "strangers_wait") };
 }
 
 function loadGrants(sql: Sql, target: TargetName, placeId: PlaceId): ReadonlyMap<Account, Grant> {
@@ -221,25 +234,27 @@ function saveComingsAndGoings(
   }
 }
 
+/** How a place was applied. */
+interface Applied {
+  readonly configuredId: string;
+  readonly placeId: PlaceId;
+  /** What people call it. */
+  readonly name: string;
+  readonly rulesHash: string;
+  /** Strangers of the first time still wait for approval. */
+  readonly strangersWait: boolean;
+}
+
 /** Notes that a place was applied: where its configured id led, what people call it there, and by which rules. */
-export function savePlaceApplied(
-  sql: Sql,
-  target: TargetName,
-  applied: {
-    readonly configuredId: string;
-    readonly placeId: PlaceId;
-    readonly name: string;
-    readonly rulesHash: string;
-  },
-  nowMs: number,
-): void {
-  const { configuredId, placeId, name, rulesHash } = applied;
+export function savePlaceApplied(sql: Sql, target: TargetName, applied: Applied, nowMs: number): void {
+  const { configuredId, placeId, name, rulesHash, strangersWait } = applied;
   sql.run(
-    `INSERT INTO places (target, configured_id, place_id, name, rules_hash, first_applied_at_ms, applied_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?6, ?6)
+    `INSERT INTO places
+       (target, configured_id, place_id, name, rules_hash, strangers_wait, first_applied_at_ms, applied_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?7, ?7)
      ON CONFLICT (target, configured_id) DO UPDATE SET place_id = excluded.place_id, name = excluded.name,
-       rules_hash = excluded.rules_hash, applied_at_ms = excluded.applied_at_ms`,
-    [target, configuredId, placeId, name, rulesHash, nowMs],
+       rules_hash = excluded.rules_hash, strangers_wait = excluded.strangers_wait, applied_at_ms = excluded.applied_at_ms`,
+    [target, configuredId, placeId, name, rulesHash, asFlag(strangersWait), nowMs],
   );
 }
 

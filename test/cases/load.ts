@@ -149,6 +149,8 @@ const memorySchema = z.strictObject({
   /** yes: with these rules · no: never · otherwise: with other rules */
   applied: z.enum(["yes", "no", "otherwise"]).default("yes"),
   ledTo: z.string().optional(),
+  /** Strangers of the first time wait for approval. */
+  strangersWait: z.boolean().default(false),
   grants: z.record(z.string(), grantSchema).default({}),
   departures: z
     .record(
@@ -311,6 +313,7 @@ function memoryOf(id: string, { memory, members }: PlaceCase, place: Place): Pla
   return {
     rulesHash: hashes[memory.applied],
     placeId: memory.applied === "no" ? undefined : placeId,
+    strangersWait: memory.strangersWait,
     grants,
     departures: mapped(memory.departures, (name, { how, noticed, ended }) => ({
       account: accountOf(name),

@@ -5,6 +5,9 @@ ALTER TABLE lists ADD COLUMN name TEXT;
 -- Asked for, and Fanvue has no such list.
 ALTER TABLE lists ADD COLUMN is_missing INTEGER NOT NULL DEFAULT 0 CHECK (is_missing IN (0, 1));
 
+-- Strangers who were there when the place was first applied, and who wait for approval.
+ALTER TABLE places ADD COLUMN strangers_wait INTEGER NOT NULL DEFAULT 0 CHECK (strangers_wait IN (0, 1));
+
 -- How often Discord refused to send it without saying whom that speaks of.
 ALTER TABLE offers ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
 
