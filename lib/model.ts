@@ -369,6 +369,10 @@ export interface Observations {
   readonly departureEnded: readonly Account[];
   readonly lapsed: readonly Account[];
   readonly entitledAgain: readonly Account[];
+  /** In a room of this space, and out of the space without our doing: what came with it is to be taken back, too. */
+  readonly behind: readonly Grant[];
+  /** On record in a room of this space, and not in there any more. */
+  readonly behindNoMore: readonly Grant[];
 }
 
 /** The whole plan of a run before any write, sorted: grants, revokes, evictions; then place, then account. */

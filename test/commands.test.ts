@@ -251,7 +251,8 @@ describe("how it stands with a role", () => {
   const observed = (sql: Sql, seen: object) => {
     const nobody = { adopt: [], found: [], gone: [], basis: [], departed: [], returned: [], arrivals: [] };
     const lapses = { presences: [], kicksOver: [], departureEnded: [], lapsed: [], entitledAgain: [] };
-    saveObservations(sql, "discord", { placeId, ...nobody, ...lapses, ...seen }, nowMs - dayMs);
+    const rooms = { behind: [], behindNoMore: [] };
+    saveObservations(sql, "discord", { placeId, ...nobody, ...lapses, ...rooms, ...seen }, nowMs - dayMs);
   };
   const subscribed = (sql: Sql, row: Partial<Subscriber> = {}) => {
     saveStory(sql, { subscribers: new Map([[ana, subscriber(row)]]) });

@@ -252,6 +252,8 @@ test("reinvite forgets that somebody left", async (t) => {
       departureEnded: [],
       lapsed: [],
       entitledAgain: [],
+      behind: [],
+      behindNoMore: [],
     };
     saveObservations(sql, "matrix", { ...nothing, placeId, departed: [{ account: ana, how: "left" }] }, 0);
   });

@@ -113,6 +113,8 @@ const nothing = {
   departureEnded: [],
   lapsed: [],
   entitledAgain: [],
+  behind: [],
+  behindNoMore: [],
 };
 const gone = (account: Account, how: Departure["how"] = "left") => ({ account, how });
 const states = (sql: Sql) =>

@@ -207,6 +207,8 @@ test("inviting again ends the departures of that account on that platform", asyn
       departureEnded: [],
       lapsed: [],
       entitledAgain: [],
+      behind: [],
+      behindNoMore: [],
     };
     saveObservations(
       sql,
@@ -245,6 +247,8 @@ test("who asks to be let in, or is reinvited, counts as never seen; what a perso
       departureEnded: [],
       lapsed: [],
       entitledAgain: [],
+      behind: [],
+      behindNoMore: [],
     };
     const role = placeIdIn({ place_id: "200000000000000001" });
     const departed = [

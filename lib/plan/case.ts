@@ -79,6 +79,8 @@ export function draftOf(place: Place, state: PlaceState, given: Draft["given"]):
     departureEnded: [],
     lapsed: [],
     entitledAgain: [],
+    behind: [],
+    behindNoMore: [],
   };
   return { place, placeId, state, memory, given, steps: [], skips: [], seen };
 }
@@ -107,5 +109,7 @@ export function observationsOf({ seen }: Draft): Observations {
     departureEnded: seen.departureEnded.sort(),
     lapsed: seen.lapsed.sort(),
     entitledAgain: seen.entitledAgain.sort(),
+    behind: seen.behind.sort(byAccount),
+    behindNoMore: seen.behindNoMore.sort(byAccount),
   };
 }

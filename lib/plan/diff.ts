@@ -17,7 +17,15 @@ import { byAccount, draftOf, observationsOf, skip, type Case, type Draft, type P
 import { endDeparture, isThrownOut, noticeComing, noticeDeparture, staysOut } from "./departures.ts";
 import { sortSteps } from "./evict.ts";
 import { barredOnRecord, hasLeftServer, looksAtAllJoinRoles, whoJoins } from "./joins.ts";
-import { entrance, isStranger, placesById, removalsInRooms } from "./spaces.ts";
+import {
+  entrance,
+  isStranger,
+  newlyBehind,
+  noMoreBehind,
+  placesById,
+  removalsInRooms,
+  withBehind,
+} from "./spaces.ts";
 import { lookAtStrangers, take, takeIfLongUnreadable } from "./take.ts";
 
 /**
@@ -70,7 +78,10 @@ function diffPlace(place: Place, state: PlaceState, given: Draft["given"]): Draf
 function withRooms(draft: Draft, rooms: readonly SpaceRoom[]): Draft {
   const own = draft.steps.map((step): Step => ({ ...step, isSpace: true }));
   const losses = own.filter((step) => step.verb !== "grant" && step.declines !== true);
-  const { steps, skips } = removalsInRooms({ ...draft, rooms }, losses, draft.given);
+  const space = { ...draft, rooms };
+  draft.seen.behind.push(...newlyBehind(space, draft.seen.gone, draft.given));
+  draft.seen.behindNoMore.push(...noMoreBehind(space, draft.given));
+  const { steps, skips } = removalsInRooms(space, losses, withBehind(draft.given, draft.seen.behind));
   return { ...draft, steps: [...own, ...steps], skips: [...draft.skips, ...skips] };
 }
 

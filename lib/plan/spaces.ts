@@ -3,6 +3,7 @@ import type { Account, FanId, PlaceId } from "../ids.ts";
 import {
   isIn,
   isNewPlace,
+  isOurs,
   type Grant,
   type Place,
   type PlaceMemory,
@@ -151,6 +152,43 @@ function unfinished(
   });
 }
 
+/**
+ * Members of ours who are out of the space without our doing, and still are in rooms that opened to them with it. Nothing
+ * else will tell of them later on: the grant of the space ends with this run.
+ */
+export function newlyBehind(space: Space, gone: readonly Account[], ground: Ground): readonly Grant[] {
+  const memory = ground.memories.get(space.place);
+  return gone.flatMap((account) => {
+    const grant = memory?.grants.get(account);
+    if (!isOurs(grant)) return [];
+    const rooms = [...roomsLost(space, account, ground).keys()].filter(
+      ({ placeId, members }) =>
+        isIn(members.get(account)) &&
+        !ground.placesById.has(placeId) &&
+        ground.leftBehind.get(placeId)?.has(account) !== true,
+    );
+    return rooms.map(({ placeId }): Grant => ({ ...grant, placeId, basis: [], settled: false }));
+  });
+}
+
+/** Who was left behind in a room of the space, and has gone from there, too. */
+export const noMoreBehind = ({ rooms }: Space, { leftBehind }: Ground): readonly Grant[] =>
+  rooms.flatMap(({ placeId, members }) =>
+    [...(leftBehind.get(placeId)?.values() ?? [])].filter(({ account }) => {
+      const standing = members.get(account);
+      return !isIn(standing) && standing?.is !== "unknown";
+    }),
+  );
+
+export const withBehind = <G extends Ground>(ground: G, behind: readonly Grant[]): G => {
+  const leftBehind = new Map([...ground.leftBehind].map(([id, grants]) => [id, new Map(grants)]));
+  for (const grant of behind) {
+    const grants = leftBehind.get(grant.placeId) ?? new Map<Account, Grant>();
+    leftBehind.set(grant.placeId, grants.set(grant.account, grant));
+  }
+  return { ...ground, leftBehind };
+};
+
 function lossInRooms(space: Space, loss: Loss, ground: Ground): InRooms {
   const { place } = space;
   const { account, fans, because, hold, requested, onlyIn } = loss;
@@ -194,7 +232,7 @@ function untouchableIn(room: SpaceRoom, account: Account): string | undefined {
  * must all say no. A room that also opens to one where the account stays is not lost.
  */
 function roomsLost(space: Space, account: Account, ground: Ground): ReadonlyMap<SpaceRoom, readonly Place[]> {
-  const staying = new Map(space.rooms.map((room) => [room.placeId, stayIn(room, account, ground)]));
+  const staying = new Map(space.rooms.map((room) => [room.placeId, stayIn(room, space, account, ground)]));
   const opens = (id: PlaceId): boolean =>
     id !== space.state.placeId && (staying.get(id) ?? stayElsewhere(id, account, ground)) === "stays";
   for (let before = -1; before !== countStays(staying);) {
@@ -213,19 +251,26 @@ type Stay = "stays" | "own" | "lost";
 const countStays = (staying: ReadonlyMap<PlaceId, Stay>): number =>
   [...staying.values()].filter((stay) => stay === "stays").length;
 
-function stayIn(room: SpaceRoom, account: Account, ground: Ground): Stay {
+function stayIn(room: SpaceRoom, space: Space, account: Account, ground: Ground): Stay {
   if (untouchableIn(room, account) !== undefined) return "stays";
   const place = ground.placesById.get(room.placeId);
   if (place === undefined) return "lost";
   const isPresent = isIn(room.members.get(account));
   const wish = ground.want.get(place)?.get(account);
   const memory = ground.memories.get(place);
-  if (isStranger(wish, memory?.grants.get(account)))
-    return place.strangers === "remove" ? "own" : isPresent ? "stays" : "lost";
+  if (isStranger(wish, memory?.grants.get(account))) {
+    if (place.strangers === "remove") return "own";
+    // Who is unlinked before any run has seen them in there came in by the space.
+    return isPresent && !opensWithin(room, space) ? "stays" : "lost";
+  }
   if (wish?.verdict.is !== "no" || (place.onExpiry === "keep" && isPresent)) return "stays";
   const isNew = memory === undefined || isNewPlace(memory, room.placeId);
   return isNew || memory.grants.has(account) ? "own" : "lost";
 }
+
+/** Whether members of the space may walk in, at once or from room to room. */
+const opensWithin = ({ opensTo }: SpaceRoom, { state, rooms }: Space): boolean =>
+  opensTo.has(state.placeId) || rooms.some(({ placeId }) => opensTo.has(placeId));
 
 /** A place that is no room of the space, but opens one. */
 function stayElsewhere(id: PlaceId, account: Account, { placesById, want }: Ground): Stay {

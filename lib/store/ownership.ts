@@ -80,6 +80,15 @@ export function saveGrant(
   );
 }
 
+/** What somebody has of us without a step of ours, since `sinceMs`: unsettled, for it is only there to be taken back. */
+export function saveBehind(sql: Sql, target: TargetName, { placeId, account, fans, sinceMs }: Grant): void {
+  sql.run(
+    `INSERT OR IGNORE INTO grants (target, place_id, account, fans, origin, basis, since_ms, settled, run_id)
+     VALUES (?, ?, ?, ?, 'granted', '[]', ?, 0, NULL)`,
+    [target, placeId, account, JSON.stringify(fans), sinceMs],
+  );
+}
+
 /** Adds rules that justify a grant on record. */
 export function addBasis(sql: Sql, seat: Seat, basis: readonly string[]): void {
   const known = loadGrant(sql, seat);

@@ -13,7 +13,7 @@ import {
   placeIdIn,
   text,
 } from "./columns.ts";
-import { addBasis, grantIn, saveGrant, saveLoss, type Seat } from "./ownership.ts";
+import { addBasis, grantIn, saveBehind, saveGrant, saveLoss, type Seat } from "./ownership.ts";
 import { endKick, loadArrivals, loadPresences, saveArrival, savePresence } from "./presence.ts";
 
 const emptyMemory = {
@@ -182,6 +182,10 @@ export function saveObservations(
   }
   for (const { account, fans } of observations.found) {
     saveGrant(sql, seat(account), { origin: "found", fans, basis: [] }, nowMs);
+  }
+  for (const grant of observations.behind) saveBehind(sql, target, grant);
+  for (const { placeId: room, account } of observations.behindNoMore) {
+    saveLoss(sql, { target, placeId: room, account }, { how: "gone", counted: false }, nowMs);
   }
   for (const { account, basis } of observations.basis) addBasis(sql, seat(account), basis);
   saveComingsAndGoings(sql, target, observations, nowMs);

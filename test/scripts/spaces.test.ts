@@ -206,6 +206,47 @@ describe("a space as a place", { concurrency: 2 }, () => {
     assert.deepEqual([space, lounge].map(membersOf), [["bo"], ["bo"]]);
   });
 
+  it("takes its rooms from those who left it, once their entitlement or their link ends", async (test) => {
+    const { home, space, lounge, subscriber, enter, membersOf } = await startClub(test);
+    const { world } = home.town.matrix;
+    const people = ["ana", "bo", "cy", "di", "eve"].map(subscriber);
+    const [ana, bo, cy, di] = people;
+    assert.ok(ana && bo && cy && di);
+    assertClean(await home.sync("matrix"));
+    for (const person of people) enter(person, lounge);
+    for (const { mxid } of [ana, bo, di]) world.leave(space, mxid);
+    assertClean(await home.sync("matrix"));
+    // No run has seen yet that they left.
+    world.leave(space, cy.mxid);
+    // Whoever goes by themselves is not to be taken back.
+    world.leave(lounge, di.mxid);
+    assert.deepEqual(membersOf(lounge), ["ana", "bo", "cy", "eve"], "who is entitled may stay");
+
+    home.lapse("subscription", ana);
+    home.lapse("subscription", cy);
+    assertClean(await home.run("links", "remove", bo.mxid));
+    const { code, stdout } = await home.sync("matrix");
+    assert.equal(code, 0, stdout);
+    assert.deepEqual([space, lounge].map(membersOf), [["eve"], ["eve"]]);
+    assert.match((await home.sync("matrix")).stdout, /Nothing to do/);
+    const behind = home.rows(`SELECT account FROM grants WHERE place_id = '${lounge}'`);
+    assert.deepEqual(behind, []);
+  });
+
+  it("takes a room with rules of its own, too, from those who are unlinked before they were seen in it", async (test) => {
+    const { home, space, lounge, subscriber, enter, membersOf } = await startClub(test);
+    const { world } = home.town.matrix;
+    const own = { [`#lounge:${world.serverName}`]: ruleOf("subscription", home.town, home.list) };
+    home.config.rooms = { ...home.config.rooms, ...own };
+    home.saveConfig();
+    const [ana, bo] = [subscriber("ana"), subscriber("bo")];
+    assertClean(await home.sync("matrix"));
+    for (const person of [ana, bo]) enter(person, lounge);
+    assertClean(await home.run("links", "remove", ana.mxid));
+    assertClean(await home.sync("matrix"));
+    assert.deepEqual([space, lounge].map(membersOf), [["bo"], ["bo"]]);
+  });
+
   it("is taken back with its rooms, but not with those that are places of the config", async (test) => {
     const { home, space, lounge, addRoom, subscriber, enter, membersOf } = await startClub(test);
     const { serverName } = home.town.matrix.world;
