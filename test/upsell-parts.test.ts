@@ -144,7 +144,25 @@ describe("an occasion", () => {
       ],
       ["UNSUBSCRIBE ME FROM THESE MESSAGES AT ONCE", "I would like to unsubscribe", "unsub"],
     ].flat();
-    for (const text of stops) assert.ok(asksToStop(text), text);
+    const inOtherWords = [
+      [
+        "I said STOP",
+        "Could you please stop messaging me?",
+        "please stop sending me messages about your page",
+      ],
+      ["opt out", "I want to opt-out of this", "can you stop", "I want you to stop", "sir stop", "omg STOP"],
+      [
+        "Thank you but stop",
+        "S.T.O.P",
+        "s.t.o.p.",
+        "unsubcribe",
+        "Don't message me",
+        "dont dm me",
+        "remove me",
+      ],
+      ["leave me alone", "no more messages please", "why do I get this? STOP"],
+    ].flat();
+    for (const text of [...stops, ...inOtherWords]) assert.ok(asksToStop(text), text);
     const others = [
       [
         "",
@@ -160,6 +178,7 @@ describe("an occasion", () => {
       ],
       ["stop-motion films are great", "when will the offers stop?", "when will this stop, I wonder"],
       ["https://stop.example/", "see https://www.example.com/?stop,unsubscribe", "DON'T STOP"],
+      ["I don't write often", "you can't remove meetings", "I never STOP loving it", "my optics, outside"],
       ["Stop by at my place if you ever come to Vienna", "I subscribe already"],
     ].flat();
     for (const text of others) assert.ok(!asksToStop(text), text);

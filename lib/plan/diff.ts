@@ -22,6 +22,7 @@ import {
   isStranger,
   newlyBehind,
   noMoreBehind,
+  openedPlaces,
   placesById,
   removalsInRooms,
   withBehind,
@@ -57,7 +58,7 @@ function diffPlace(place: Place, state: PlaceState, given: Draft["given"]): Draf
   const draft = draftOf(place, state, given);
   if (draft === undefined) return [];
   const { memory } = draft;
-  const { members, coverage, rooms } = draft.state;
+  const { members, coverage } = draft.state;
   const wishes = given.want.get(place) ?? nobody;
   for (const [account, wish] of wishes) {
     const grant = memory.grants.get(account);
@@ -71,17 +72,20 @@ function diffPlace(place: Place, state: PlaceState, given: Draft["given"]): Draf
   for (const account of memory.grants.keys())
     if (!mayBeIn(members.get(account) ?? out)) draft.seen.gone.push(account);
   if (coverage === "everybody") lookAtStrangers(draft, wishes);
-  return [rooms === undefined ? draft : withRooms(draft, rooms)];
+  const rooms = [...(draft.state.rooms ?? []), ...openedPlaces(draft, given)];
+  return [rooms.length === 0 ? draft : withRooms(draft, rooms)];
 }
 
-/** A space goes first, and whoever is taken out of it is taken out of the rooms that go with it. */
+/** A space (or a room that opens others) goes first, and whoever is taken out of it is taken out of what goes with it. */
 function withRooms(draft: Draft, rooms: readonly SpaceRoom[]): Draft {
   const own = draft.steps.map((step): Step => ({ ...step, isSpace: true }));
   const losses = own.filter((step) => step.verb !== "grant" && step.declines !== true);
   const space = { ...draft, rooms };
-  draft.seen.behind.push(...newlyBehind(space, draft.seen.gone, draft.given));
+  const behind = newlyBehind(space, draft.seen.gone, draft.given);
+  // A place has a record of its own, of those whom its own rules let in.
+  draft.seen.behind.push(...behind.filter(({ placeId }) => !draft.given.placesById.has(placeId)));
   draft.seen.behindNoMore.push(...noMoreBehind(space, draft.given));
-  const { steps, skips } = removalsInRooms(space, losses, withBehind(draft.given, draft.seen.behind));
+  const { steps, skips } = removalsInRooms(space, losses, withBehind(draft.given, behind));
   return { ...draft, steps: [...own, ...steps], skips: [...draft.skips, ...skips] };
 }
 

@@ -112,6 +112,19 @@ export interface InRooms {
   readonly skips: readonly Skip[];
 }
 
+/** Places that open to the members of this one, without being rooms of it if it is a space. */
+export function openedPlaces(
+  { placeId, state }: Omit<Space, "rooms"> & Pick<ReadablePlace, "placeId">,
+  { have }: Ground,
+): readonly SpaceRoom[] {
+  const rooms = new Set([placeId, ...(state.rooms ?? []).map((room) => room.placeId)]);
+  return [...have.values()].flatMap((other) => {
+    if ("unreadable" in other || rooms.has(other.placeId) || other.opensTo?.has(placeId) !== true) return [];
+    const { name, members, opensTo } = other;
+    return [{ placeId: other.placeId, name, isSpace: other.rooms !== undefined, members, opensTo }];
+  });
+}
+
 /** The removals from the rooms of a space, for those whom `removals` take out of it, and for those left behind there. */
 export function removalsInRooms(space: Space, removals: readonly Step[], ground: Ground): InRooms {
   const losses = [
@@ -163,9 +176,7 @@ export function newlyBehind(space: Space, gone: readonly Account[], ground: Grou
     if (!isOurs(grant)) return [];
     const rooms = [...roomsLost(space, account, ground).keys()].filter(
       ({ placeId, members }) =>
-        isIn(members.get(account)) &&
-        !ground.placesById.has(placeId) &&
-        ground.leftBehind.get(placeId)?.has(account) !== true,
+        isIn(members.get(account)) && ground.leftBehind.get(placeId)?.has(account) !== true,
     );
     return rooms.map(({ placeId }): Grant => ({ ...grant, placeId, basis: [], settled: false }));
   });

@@ -9,25 +9,38 @@ import { loadOfferRefusal, loadReceiversSince, saveOfferRefusal } from "../store
 import { inWords, speaksOfOnePerson } from "./refusals.ts";
 
 /** Such a sentence that begins with "stop" asks for it; a longer one may tell a story, unless it says STOP. */
-const mostWords = 6;
-/** What may stand before the word: "ok stop", "hi, please stop". */
+const mostWords = 8;
+/** What may stand before the word: "ok stop", "hi, could you please stop", "thank you but stop". */
 const lead: ReadonlySet<string> = new Set(
-  "please pls plz kindly just ok okay hi hello hey yes no thanks so and now".split(" "),
+  (
+    "please pls plz kindly just ok okay hi hello hey yes no thanks thank so and now but sir omg the " +
+    "i you u can could would will want need like to said asked"
+  ).split(" "),
 );
-const unsubscribing = /^un-?sub(?:scri\p{L}*)?$/u;
+const negation = /^(?:not|never|non|no|(?:do|does|will|can|wo|ca)n['’]?t)$/u;
+const otherWords =
+  /\b(?:un-?sub\p{L}*|opt(?:ing)?[ -]?out|remove me|leave me alone|no more (?:offers?|messages?|dms?)|(?:do not|don['’]?t|never) (?:message|dm|pm|write|contact|text|send)(?: to)? me)\b/u;
 
 /**
- * Whether a direct message says that its writer wants none any more: a part of it begins with STOP, or is short and
- * begins with "stop" however it is written, or it speaks of unsubscribing. Whoever is not sure is rather left alone.
+ * Whether a direct message says that its writer wants none any more: it says STOP and not "don't STOP", or a short part
+ * of it begins with "stop" however it is written, or it says the same in other words, such as "unsubscribe". Whoever is
+ * not sure is rather left alone.
  */
 export const asksToStop = (text: string): boolean =>
-  text.normalize("NFKC").replaceAll(address, " ").split(partEnd).map(wordsOf).some(saysStop);
+  text
+    .normalize("NFKC")
+    .replaceAll(address, " ")
+    .replaceAll(/\bs\.t\.o\.p\b/giu, "STOP")
+    .split(partEnd)
+    .map(wordsOf)
+    .some(saysStop);
 
 function saysStop(words: readonly string[]): boolean {
-  if (words.some((word) => unsubscribing.test(word.toLowerCase()))) return true;
-  const begin = words.findIndex((word) => !lead.has(word.toLowerCase()));
-  const first = words[begin];
-  return first === "STOP" || (first?.toLowerCase() === "stop" && words.length - begin <= mostWords);
+  const small = words.map((word) => word.toLowerCase());
+  if (otherWords.test(small.join(" "))) return true;
+  if (words.some((word, index) => word === "STOP" && !negation.test(small[index - 1] ?? ""))) return true;
+  const begin = small.findIndex((word) => !lead.has(word));
+  return small[begin] === "stop" && words.length - begin <= mostWords;
 }
 
 /** Mentions and links: their words are nobody's. */

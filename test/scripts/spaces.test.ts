@@ -247,6 +247,25 @@ describe("a space as a place", { concurrency: 2 }, () => {
     assert.deepEqual([space, lounge].map(membersOf), [["bo"], ["bo"]]);
   });
 
+  it("and a room that opens to another take along who went through them between two runs", async (test) => {
+    const { home, space, lounge, addRoom, subscriber, enter, membersOf } = await startClub(test);
+    const { world } = home.town.matrix;
+    const annex = addRoom("annex", lounge);
+    const own = ruleOf("subscription", home.town, home.list);
+    home.config.rooms = { ...home.config.rooms, [lounge]: own, [annex]: own };
+    home.saveConfig();
+    const people = ["ana", "bo", "cy"].map(subscriber);
+    const [ana, bo] = people;
+    assert.ok(ana && bo);
+    assertClean(await home.sync("matrix"));
+    for (const person of people) enter(person, lounge, annex);
+    for (const room of [space, lounge]) world.leave(room, ana.mxid);
+    assertClean(await home.run("links", "remove", ana.mxid));
+    home.lapse("subscription", bo);
+    for (let run = 0; run < 2; run += 1) assertClean(await home.sync("matrix"));
+    assert.deepEqual([space, lounge, annex].map(membersOf), [["cy"], ["cy"], ["cy"]]);
+  });
+
   it("is taken back with its rooms, but not with those that are places of the config", async (test) => {
     const { home, space, lounge, addRoom, subscriber, enter, membersOf } = await startClub(test);
     const { serverName } = home.town.matrix.world;
