@@ -252,8 +252,8 @@ function appliedPlaces(
 const isWaiting = ({ place, account, why }: Skip, { memories }: GuardGiven): boolean =>
   mayYetGo.has(why) && memories.get(place)?.grants.has(account) === true;
 
-/** Skips behind which a removal may be hidden that a later run finds by itself. */
-const mayYetGo: ReadonlySet<Skip["why"]> = new Set(["unknown", "unreadable", "in grace"]);
+/** Skips behind which a removal may be hidden that a later run finds by itself, or once on_expiry is another. */
+const mayYetGo: ReadonlySet<Skip["why"]> = new Set(["unknown", "unreadable", "in grace", "kept"]);
 
 // ---- Marked steps -----------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, get } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -137,6 +137,13 @@ describe("Authorizing", () => {
     assert.match(await visit(foreign), /another attempt/);
     const elsewhere = new URL("/favicon.ico", back);
     assert.equal((await fetch(elsewhere)).status, 404);
+    // A browser asks so for http://localhost:8080//, which is no address by itself.
+    const status = await new Promise((resolve) => {
+      get({ host: "127.0.0.1", port: back.port, path: "//" }, (answer) => {
+        resolve(answer.resume().statusCode);
+      });
+    });
+    assert.equal(status, 404);
     assert.equal(existsSync(tokenPath(setup.dataDir)), false);
     await visit(back);
     await result;

@@ -284,7 +284,7 @@ test("an operator's block outlasts the fan's own unlink", async (t) => {
   assert.deepEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "blocked" });
   const lifted = await database.write((sql) => unblock(sql, { ...pair(ana) }, nowMs));
   const causes = await database.read((sql) => loadBlocks(sql).map(({ cause }) => cause));
-  assert.deepEqual([lifted, causes], [1, ["fan"]]);
+  assert.deepEqual([lifted, causes], [{ lifted: 1, toTakeBack: 0 }, ["fan"]]);
   assert.deepEqual(await book.link(fanOf(ana), matrix(anaAtHs)), { is: "linked" });
   assert.deepEqual(await database.read((sql) => loadBlocks(sql)), []);
 });

@@ -5,8 +5,10 @@ import { describe, it, type TestContext } from "node:test";
 import { openDatabase } from "../lib/db.ts";
 import { judgeNotices, type Seen } from "../lib/notices/judge.ts";
 import type { Scope } from "../lib/notices/scopes.ts";
-import type { Trouble } from "../lib/notices/troubles.ts";
+import { troublesOfRun, type Trouble } from "../lib/notices/troubles.ts";
+import { emptyRun } from "../lib/report/empty-run.ts";
 import type { StoredNotice } from "../lib/store/notices.ts";
+import { placeIdOf, placesSchema, situationOf } from "./cases/load.ts";
 import { assertClean, type Installation, startPeopled, settle } from "./installation.ts";
 import { addRole, roleIdAt } from "./sandbox/discord-world.ts";
 import { answers } from "./sandbox/faults.ts";
@@ -262,6 +264,44 @@ describe("a sync", () => {
     home.saveConfig();
     assertClean(await home.sync("discord"));
     assert.deepEqual(inChannel().slice(1), ["fanvue-sync: all is well again."]);
+  });
+
+  it("leaves alone what another config over the same data has to tell", async (test) => {
+    const { home, inChannel, inRoom } = await startNotified(test);
+    await settle(home);
+    home.lapse("custom", home.cast.custom);
+    home.lapse("custom", home.keeper);
+    assert.equal((await home.sync("discord")).code, 3);
+    const whole = { ...home.config };
+    delete home.config["discord"];
+    delete home.config["roles"];
+    home.config["notify"] = { matrix_room: "#operators:matrix.example" };
+    home.saveConfig();
+    assert.equal((await home.sync("matrix")).code, 3);
+    Object.assign(home.config, whole);
+    home.saveConfig();
+    await home.sync("discord");
+    assert.equal(inChannel().length, 1);
+    assert.ok(!inRoom().some((text) => text.includes("all is well")), inRoom().join("\n"));
+  });
+
+  it("tells of two rooms whose names differ by a number only, each by itself", () => {
+    const told = (room: string) =>
+      `Whoever is taken out of the space Club stays in ${room}. The bot has power 0.`;
+    const [place] = situationOf(placesSchema.parse({ club: {} })).places.values();
+    assert.ok(place);
+    const state = {
+      placeId: placeIdOf("club"),
+      name: "Club",
+      members: new Map(),
+      coverage: "everybody",
+    } as const;
+    const run = emptyRun({ script: "sync-matrix", target: "matrix" }, { dryRun: false, nowMs: 0 });
+    const keys = (...warnings: readonly string[]) =>
+      troublesOfRun({ ...run, have: new Map([[place, { ...state, warnings }]]) }).map(({ key }) => key);
+    assert.equal(new Set(keys(told("Lounge 1"), told("Lounge 2"))).size, 2);
+    const counted = (count: number) => `Fanvue counts ${String(count)} fans on this list and shows 3.`;
+    assert.deepEqual(keys(counted(7)), keys(counted(8)));
   });
 
   it("tells once where two scripts end at the same moment", async (test) => {

@@ -183,9 +183,15 @@ test("books are remembered with all that ever stood in them, each folder's by th
     saveBooks(sql, [{ path, links: [pair(fan1, ana)] }], nowMs + dayMs);
     saveBooks(sql, [{ path: other, links: [] }], nowMs);
     assert.deepEqual(loadBooks(sql), [
-      { path, entries: 1, lastSeenMs: nowMs + dayMs },
-      { path: other, entries: 0, lastSeenMs: nowMs },
+      { path, entries: 1 },
+      { path: other, entries: 0 },
     ]);
+    addLink(sql, { ...pair(fan1, ana), source: "operator" }, nowMs);
+    assert.deepEqual(
+      loadBooks(sql).map(({ entries }) => entries),
+      [0, 0],
+      "nothing would be lost with it",
+    );
     assert.deepEqual(loadBookLinks(sql), [
       { book, ...pair(fan1, ana), firstSeenMs: nowMs, lastSeenMs: nowMs + dayMs },
       { book, ...pair(fan2, bo), firstSeenMs: nowMs, lastSeenMs: nowMs },

@@ -48,7 +48,7 @@ export function loadAddressBooks(configPath: string): AddressBooks {
 
 /**
  * Compares the books with what was seen at the last run: a book that had entries and has none now is more likely lost
- * than meant. Throws a BadInputError then.
+ * than meant. Throws a BadInputError then. `entries` are those that stand nowhere else: a book that was imported can go.
  */
 export function checkBooks(
   now: readonly AddressBook[],
@@ -65,7 +65,7 @@ export function checkBooks(
   if (lost.length === 0) return;
   throw new BadInputError(
     lost.join("\n"),
-    "Nothing was done. Put the book back beside the config. To end a link, use: npm run links -- remove ACCOUNT",
+    "Nothing was done. Put the book back beside the config. If it is to go for good, take its links over first: npm run links -- import FILE. To end a link: npm run links -- remove ACCOUNT",
   );
 }
 

@@ -112,8 +112,9 @@ function visit(
   response: ServerResponse,
   arrive: Arrive,
 ): void {
-  const url = new URL(request.url ?? "/", uri);
-  if (request.method !== "GET" || url.pathname !== uri.pathname) {
+  // Anybody may ask for anything, such as "//", which is no address.
+  const url = URL.parse(request.url ?? "/", uri.href);
+  if (request.method !== "GET" || url?.pathname !== uri.pathname) {
     void answer(response, 404, "Nothing is here.");
     return;
   }

@@ -33,7 +33,7 @@ export async function unblock(of: Blockable, { database, nowMs }: Office): Promi
   const { account, fan } = of;
   const name = account === undefined ? `Fan ${of.fan}` : `${nameOf(of)}, for ${whom(of)},`;
   return database.write((sql) => {
-    const lifted = liftBlocks(sql, of, nowMs);
+    const { lifted, toTakeBack } = liftBlocks(sql, of, nowMs);
     if (lifted === 0) {
       throw new BadInputError(`${name} is not blocked.`, "npm run links -- list shows what is blocked.");
     }
@@ -41,6 +41,7 @@ export async function unblock(of: Blockable, { database, nowMs }: Office): Promi
     return [
       `${name} is no longer blocked. What an address book says of it counts again, except what a fan unlinked; and fans may prove their links anew.`,
       ...(isStill ? ["But the account or the fan as a whole still is."] : []),
+      ...(toTakeBack > 0 ? ["What the link gave and no sync has taken back yet is still taken back."] : []),
       "No link was entered by this. To enter one: npm run links -- add FAN ACCOUNT",
     ];
   });

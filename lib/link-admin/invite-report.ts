@@ -1,5 +1,6 @@
 /** What came of sending links to all subscribers, for people and for programs. */
 import { exitCodes, type ExitCode } from "../errors.ts";
+import { plainText } from "../plain-text.ts";
 import { count } from "./list.ts";
 import type { CampaignReport, InviteOutcome } from "./invite-all.ts";
 import { ageInWords } from "./saved-fans.ts";
@@ -12,7 +13,9 @@ export function campaignText(report: CampaignReport, nowMs: number): string {
     "subscriber",
   );
   return [
-    ...(dryRun ? invitations.map(({ to }) => `@${to.handle} (${to.displayName}), fan ${to.fan}`) : []),
+    ...(dryRun
+      ? invitations.map(({ to }) => `@${plainText(to.handle)} (${plainText(to.displayName)}), fan ${to.fan}`)
+      : []),
     `${capital(subscribers)}, as read ${ageInWords(nowMs - readAtMs)} ago.`,
     ...(dryRun
       ? [`${capital(count(invitations.length, "link"))} would be sent. Nothing was sent.`]

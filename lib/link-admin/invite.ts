@@ -3,6 +3,7 @@ import type { Config } from "../config/shape.ts";
 import { BadInputError } from "../errors.ts";
 import { nameOfFan } from "../link/fan-name.ts";
 import { inviteUrl, makeInvite } from "../link/invites.ts";
+import { plainText } from "../plain-text.ts";
 import { dayOf } from "../rules.ts";
 import type { InviteRequest } from "./invite-request.ts";
 import { type Answer, type Office, refuseBlockedFan } from "./office.ts";
@@ -25,7 +26,7 @@ export async function inviteOne(
     const text = [
       url,
       "",
-      `For ${handle === fan ? "" : `@${handle} (${displayName}), `}fan ${fan}. It works once, until ${dayOf(expiresAtMs)}.`,
+      `For ${handle === fan ? "" : `@${plainText(handle)} (${plainText(displayName)}), `}fan ${fan}. It works once, until ${dayOf(expiresAtMs)}.`,
       "Whoever opens it is taken for this fan: send it to nobody else.",
     ].join("\n");
     return { text: json ? JSON.stringify(document, undefined, 2) : text, warnings: [] };

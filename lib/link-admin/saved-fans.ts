@@ -1,6 +1,6 @@
 /** Fans as the last sync saw them, as long as that can be relied on. */
 import type { Sql } from "../db.ts";
-import { dayMs, minuteMs } from "../durations.ts";
+import { dayMs, hourMs, minuteMs } from "../durations.ts";
 import { BadInputError } from "../errors.ts";
 import type { FanId } from "../ids.ts";
 import { loadFanByHandle, loadSnapshot, type NamedFan } from "../store/snapshot.ts";
@@ -13,6 +13,8 @@ export interface SavedSubscribers {
 
 /** Fans come and go, and hand their names on. */
 const maxAgeMs = dayMs;
+/** A name that somebody gave up may be another's soon, and a personal link is handed to whoever has it now. */
+const maxNameAgeMs = hourMs;
 const syncRemedy = "Run a sync first, such as `npm run sync-discord`: it reads them anew.";
 
 /** Throws a BadInputError when there is no saved snapshot, or one without subscribers or older than a day. */
@@ -22,7 +24,7 @@ export function loadSavedSubscribers(sql: Sql, nowMs: number): SavedSubscribers 
     throw new BadInputError("No sync has read yet who subscribes.", syncRemedy);
   }
   const { subscribers, endedAtMs } = snapshot;
-  refuseOld(endedAtMs, nowMs);
+  refuseOld(endedAtMs, nowMs, maxAgeMs);
   return {
     readAtMs: endedAtMs,
     subscribers: [...subscribers]
@@ -31,7 +33,7 @@ export function loadSavedSubscribers(sql: Sql, nowMs: number): SavedSubscribers 
   };
 }
 
-/** Whose handle it is. Throws a BadInputError when nobody's, or when what is saved is older than a day. */
+/** Whose handle it is. Throws a BadInputError when nobody's, or when what is saved is older than an hour. */
 export function findSavedFan(sql: Sql, handle: string, nowMs: number): FanId {
   const snapshot = loadSnapshot(sql, []);
   const found = loadFanByHandle(sql, handle);
@@ -41,11 +43,11 @@ export function findSavedFan(sql: Sql, handle: string, nowMs: number): FanId {
       "Run a sync, such as `npm run sync-discord`, or write the fan's uuid: npm run links -- invite --fan FAN",
     );
   }
-  refuseOld(snapshot.endedAtMs, nowMs);
+  refuseOld(snapshot.endedAtMs, nowMs, maxNameAgeMs);
   return found.fan;
 }
 
-function refuseOld(readAtMs: number, nowMs: number): void {
+function refuseOld(readAtMs: number, nowMs: number, maxAgeMs: number): void {
   if (nowMs - readAtMs <= maxAgeMs) return;
   throw new BadInputError(`The fans were last read ${ageInWords(nowMs - readAtMs)} ago.`, syncRemedy);
 }

@@ -19,6 +19,15 @@ export const scopesOfRun = ({ target, isWhole, have }: Run): readonly Scope[] =>
 
 export type ConfiguredPlaces = Pick<Config, "discord" | "matrix" | "mirrors">;
 
+const platforms = ["discord", "matrix"] as const;
+
+/**
+ * Whether a scope is of a platform that the config knows nothing of: it may well stand in another config over the same
+ * data, whose runs tell of it.
+ */
+export const isOfOtherConfig = (scope: string, config: Pick<Config, "discord" | "matrix">): boolean =>
+  platforms.some((platform) => config[platform] === undefined && scope.split(" ")[1] === platform);
+
 /** All scopes that a config has: what stood of others is over. */
 export function scopesOfConfig({ discord, matrix, mirrors }: ConfiguredPlaces): ReadonlySet<string> {
   const places = [...(discord?.places ?? []), ...(matrix?.places ?? []), ...mirrors];

@@ -8,7 +8,7 @@ import type { Log } from "../log.ts";
 import { loadNotices, type NoticeChanges, saveNotices, type StoredNotice } from "../store/notices.ts";
 import { judgeNotices, type Seen } from "./judge.ts";
 import { openPosts, type Post } from "./posts.ts";
-import { type ConfiguredPlaces, scopesOfConfig } from "./scopes.ts";
+import { type ConfiguredPlaces, isOfOtherConfig, scopesOfConfig } from "./scopes.ts";
 
 export interface TellOptions {
   readonly config: Pick<Config, "notify"> & ConfiguredPlaces;
@@ -47,7 +47,7 @@ const busy = () =>
 
 async function tell(seen: Seen, options: TellOptions): Promise<void> {
   const { config, database, log, now } = options;
-  const known = await database.read(loadNotices);
+  const known = (await database.read(loadNotices)).filter(({ scope }) => !isOfOtherConfig(scope, config));
   const configured = scopesOfConfig(config);
   const { message, told, untold } = judgeNotices({ known, seen, configured, nowMs: now() });
   const isOut = message === undefined || (await postEverywhere(openPosts(config, options), message, log));

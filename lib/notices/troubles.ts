@@ -62,8 +62,8 @@ function placeTroubles(place: Place, state: PlaceState): readonly Trouble[] {
   ];
 }
 
-/** A warning that counts something is the same one when the count has changed. */
-const withoutCounts = (text: string): string => text.replaceAll(/\d+/g, "#");
+/** A warning that counts something is the same one when the count has changed; one of another room is not. */
+const withoutCounts = (text: string): string => text.replaceAll(/\b(from|counts|shows|into) \d+\b/g, "$1 #");
 
 /** What stopped a run over a target before its first step; undefined: nothing that the owner has to be told. */
 export function troubleOfError(error: OperatorError, target: TargetName): Trouble | undefined {

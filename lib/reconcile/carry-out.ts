@@ -10,6 +10,7 @@ import {
   finishRun,
   type OpenStep,
   type PlannedStep,
+  pruneJournal,
   type RunId,
   saveOutcomes,
   settleOpenSteps,
@@ -110,7 +111,9 @@ const together = (steps: readonly StepIdentity[]): HeldSet => ({
 
 function saveAfter(sql: Sql, job: Job, planned: Planned, runId: RunId, run: Run): void {
   acceptSourceSizes(sql, job.target.name, planned.guarded.acceptSizes, job.now());
-  if (job.fan === undefined && !clockIsOff(clockSkewMs(job))) saveAppliedPlaces(sql, job, planned);
+  const isOff = clockIsOff(clockSkewMs(job));
+  if (job.fan === undefined && !isOff) saveAppliedPlaces(sql, job, planned);
+  if (!isOff) pruneJournal(sql, job.now());
   finishRun(sql, runId, {
     endedAtMs: run.endedAtMs,
     exitCode: exitCodeFor(run),

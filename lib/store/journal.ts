@@ -303,7 +303,7 @@ function settleUndone(sql: Sql, step: JournalStep, hasFailed: boolean, nowMs: nu
 
 // ---- Runs -------------------------------------------------------------------------------------------------------
 
-/** Writes how a run ended, `summary` as JSON, and lets go of what is too old. */
+/** Writes how a run ended, `summary` as JSON. */
 export function finishRun(
   sql: Sql,
   runId: RunId,
@@ -315,7 +315,6 @@ export function finishRun(
     end.summary,
     runId,
   ]);
-  pruneJournal(sql, end.endedAtMs);
 }
 
 /** The newest runs of all targets, newest first. */
@@ -330,8 +329,11 @@ export function loadRuns(sql: Sql, limit: number): readonly StoredRun[] {
   }));
 }
 
-/** Steps are kept for 400 days, runs as long as they have steps. A schedule's many runs without steps go after a week. */
-function pruneJournal(sql: Sql, nowMs: number): void {
+/**
+ * Lets go of what is too old by a clock that is right: the brakes count what stands here. Steps are kept for 400 days, runs
+ * as long as they have steps. A schedule's many runs without steps go after a week.
+ */
+export function pruneJournal(sql: Sql, nowMs: number): void {
   sql.run("DELETE FROM steps WHERE at_ms < ? AND state <> 'planned'", [nowMs - journalKeptMs]);
   sql.run("DELETE FROM losses WHERE at_ms < ?", [nowMs - journalKeptMs]);
   sql.run(

@@ -43,8 +43,8 @@ export interface BookLink extends LinkPair {
 export interface StoredBook {
   /** Absolute: several configs, each with books beside it, may share a data folder. */
   readonly path: string;
+  /** Pairs of the last run that nothing else tells of: neither stored as a link nor cut. */
   readonly entries: number;
-  readonly lastSeenMs: number;
 }
 
 /** An account or a fan: what the rows of a query have in common. */
@@ -115,13 +115,20 @@ const rowsOf = (sql: Sql, table: keyof typeof orders, of: Party | undefined): re
     of ?? null,
   ]);
 
-/** The books that were read at some run, with their size at the last one. */
+/** The books that were read at some run, with how much of each would be lost with it. */
 export function loadBooks(sql: Sql): readonly StoredBook[] {
-  return sql.all("SELECT * FROM books ORDER BY path").map((row) => ({
-    path: text(row, "path"),
-    entries: integer(row, "entries"),
-    lastSeenMs: integer(row, "last_seen_ms"),
-  }));
+  return sql
+    .all(
+      `SELECT path, (
+         SELECT count(*) FROM book_links WHERE book_links.path = books.path
+         AND book_links.last_seen_ms = books.last_seen_ms
+         AND NOT EXISTS (SELECT 1 FROM links WHERE links.platform = book_links.platform
+           AND links.account = book_links.account AND links.fan = book_links.fan)
+         AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.platform = book_links.platform
+           AND blocks.account = book_links.account AND (blocks.fan = book_links.fan OR blocks.fan IS NULL))
+       ) AS entries FROM books ORDER BY path`,
+    )
+    .map((row) => ({ path: text(row, "path"), entries: integer(row, "entries") }));
 }
 
 /** Grows with every change of links and blocks, which are never without an event. */
@@ -241,7 +248,8 @@ export function blockFan(sql: Sql, fan: FanId, nowMs: number): readonly LinkPair
 
 /**
  * Lifts what the operator blocked of an account (for one fan, where given) or of a fan, and links nothing. What fans cut
- * themselves stays cut. Returns how many blocks there were.
+ * themselves stays cut, and so does what the account still has through a link that is gone: it counts as cut by the fan
+ * from then on, so that the next sync takes it back. Returns how many blocks there were, and of how many that is so.
  */
 export function unblock(
   sql: Sql,
@@ -253,15 +261,27 @@ export function unblock(
       }
     | { readonly platform?: undefined; readonly account?: undefined; readonly fan: FanId },
   nowMs: number,
-): number {
+): { readonly lifted: number; readonly toTakeBack: number } {
   const { platform, account, fan } = of;
-  const lifted = sql.all(
+  const toTakeBack = sql.all(
+    `UPDATE OR REPLACE blocks SET cause = 'fan'
+     WHERE cause = 'operator' AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR fan = ?2)
+     AND EXISTS (SELECT 1 FROM grants
+       WHERE grants.target = blocks.platform AND grants.account = blocks.account AND grants.origin <> 'found')
+     AND NOT EXISTS (SELECT 1 FROM links WHERE links.platform = blocks.platform AND links.account = blocks.account)
+     AND NOT EXISTS (SELECT 1 FROM book_links JOIN books USING (path, last_seen_ms)
+       WHERE book_links.platform = blocks.platform AND book_links.account = blocks.account)
+     RETURNING fan`,
+    [account ?? null, fan ?? null],
+  ).length;
+  const removed = sql.all(
     `DELETE FROM blocks WHERE cause = 'operator' AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR fan = ?2)
      RETURNING fan`,
     [account ?? null, fan ?? null],
   ).length;
+  const lifted = removed + toTakeBack;
   if (lifted > 0) saveLinkEvent(sql, { event: "unblocked", platform, account, fan }, nowMs);
-  return lifted;
+  return { lifted, toTakeBack };
 }
 
 function saveBlock(
