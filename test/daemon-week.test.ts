@@ -286,9 +286,15 @@ describe("a week of the daemon", { timeout: 60_000 }, () => {
     assert.equal(week.ran.at(-1)?.configText, configText("*/20 * * * *", "trust_proxy: true"));
 
     week.saveConfig(configText("off"));
+    const unheard = () =>
+      week.logged.filter((line) => line.includes("all goes on by what stood in it")).length;
+    const toldBefore = unheard();
+    await week.pass(61 * minuteMs);
+    assert.equal(unheard() - toldBefore, 1, "once, and not at every round");
+    assert.equal(beginnings(week).length - before, 12 + 3 + 3);
     await week.reload();
     await week.pass(dayMs);
-    assert.equal(beginnings(week).length - before, 12 + 3);
+    assert.equal(beginnings(week).length - before, 12 + 3 + 3);
     await week.stop();
   });
 

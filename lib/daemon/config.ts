@@ -19,6 +19,15 @@ export function readConfig(path: string, env: Environment): AcceptedConfig {
   return { config: parseConfig(file, path, env), text: file.text };
 }
 
+/** What stands in the file now, whatever it is; undefined where it cannot be read. */
+export function fileText(path: string): string | undefined {
+  try {
+    return loadConfigFile(path).text;
+  } catch {
+    return undefined;
+  }
+}
+
 // ---- What differs between two -----------------------------------------------------------------------------------
 
 /** Who works by a part of the config: the scripts of a round, or a listener. */

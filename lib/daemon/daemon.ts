@@ -1,10 +1,11 @@
 /** The daemon from its start to its end: it follows the schedule and the links, and can read its config anew. */
+import { basename } from "node:path";
 import type { Environment } from "../config/plain.ts";
 import type { Config } from "../config/shape.ts";
 import { intervalMs, nextRuns } from "../cron.ts";
 import { openDatabase } from "../db.ts";
 import { OperatorError } from "../errors.ts";
-import { type AcceptedConfig, changesBetween, readConfig } from "./config.ts";
+import { type AcceptedConfig, changesBetween, fileText, readConfig } from "./config.ts";
 import { listenersOf, roundOf } from "./duties.ts";
 import { type DatabaseFacts, watchDatabase } from "./database.ts";
 import { type DaemonState, healthOf } from "./health.ts";
@@ -90,6 +91,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     if (readers.has("syncs") && config.schedule.sync !== undefined) rounds.beginSoon();
   }
 
+  let toldText: string | undefined;
+
+  /** Who runs a sync by hand works by the file as it is; that all is done by another one here is to be seen. */
+  function tellOfOtherFile(): void {
+    const text = fileText(configPath);
+    if (text === undefined || text === accepted.text || text === toldText) return;
+    toldText = text;
+    log.warn(
+      `${basename(configPath)} has changed, but all goes on by what stood in it before. To take it over: kill -HUP ${process.pid}`,
+    );
+  }
+
   // ---- Following the clock and the database ---------------------------------------------------------------------
 
   function followSchedule(): void {
@@ -101,6 +114,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     if (sync === undefined || signal.aborted) return;
     stopTimes = followTimes(sync, () => {
       records.struck();
+      tellOfOtherFile();
       rounds.begin(jitterMs(intervalMs(sync) ?? 0, options.random()));
     });
   }
