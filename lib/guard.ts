@@ -2,19 +2,8 @@
 import { minuteMs } from "./durations.ts";
 import { compareIds, type Account, type PlaceId } from "./ids.ts";
 import type { SourceSize } from "./facts.ts";
-import type {
-  Accepts,
-  Held,
-  Limits,
-  Place,
-  PlaceMemory,
-  PlaceState,
-  Plan,
-  ReadablePlace,
-  Skip,
-  Step,
-  StepIdentity,
-} from "./model.ts";
+import type { Place, PlaceMemory, PlaceState, Plan, ReadablePlace, Skip, Step } from "./model.ts";
+import type { Accepts, Held, Limits, StepIdentity } from "./model/brakes.ts";
 import { rulesHash } from "./rules.ts";
 
 export interface GuardGiven {

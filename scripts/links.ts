@@ -3,14 +3,12 @@
  *
  *   npm run links -- list                         all links with their source, and what is blocked
  *   npm run links -- add FAN ACCOUNT              link a Discord id or a Matrix id to a fan's Fanvue uuid
- *   npm run links -- remove ACCOUNT               end all links of an account; what we gave it is taken back
- *   npm run links -- remove ACCOUNT --fan FAN     end its link to this fan only
+ *   npm run links -- remove ACCOUNT               end all its links (--fan FAN: this one); what we gave is taken back
  *   npm run links -- import FILE                  add all links of a file in the address books' format, or none
  *   npm run links -- export [FILE]                print the links that hold in that format, or write a new file
  *   npm run links -- reinvite ACCOUNT             let somebody in again who had left, or whom a person took out
  *   npm run links -- transfer ACCOUNT FAN         give an account that another fan has to this fan
- *   npm run links -- block ACCOUNT                let nobody link an account; --fan FAN: this fan only
- *   npm run links -- block FAN                    let a fan link nothing; what their links gave is taken back
+ *   npm run links -- block ACCOUNT|FAN            no links for it (--fan FAN: not to this one); what they gave is taken back
  *   npm run links -- unblock ACCOUNT|FAN          lift that again, and what links remove blocked; links nothing
  *   npm run links -- invite --fan FAN|HANDLE      print a personal link that proves the fan's account, once, for --days N (7)
  *   npm run links -- invite --all-subscribers --send    send each subscriber without a link theirs by Fanvue message, at

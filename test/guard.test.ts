@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { z } from "zod";
 import { guard, heldIsNew, removalLimit, type Guarded, type GuardGiven } from "../lib/guard.ts";
-import type { Held, Place, Plan, Skip, Step } from "../lib/model.ts";
+import type { Place, Plan, Skip, Step } from "../lib/model.ts";
+import type { Held } from "../lib/model/brakes.ts";
 import { sortSteps } from "../lib/plan/evict.ts";
 import { defaultLimits } from "./cases/limits.ts";
 import {

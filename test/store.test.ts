@@ -17,7 +17,7 @@ import { listKey, type Place, type Step } from "../lib/model.ts";
 import { placeIdIn } from "../lib/store/columns.ts";
 import { appendEarnings, countEarnings, loadEarnings, loadEarningsBetween } from "../lib/store/earnings.ts";
 import { clearHeld, type HeldSet, loadCurrentHeld, loadHeld, saveHeld } from "../lib/store/held.ts";
-import type { Accepts } from "../lib/model.ts";
+import type { Accepts } from "../lib/model/brakes.ts";
 import {
   countMessagedSince,
   loadInvitedFans,

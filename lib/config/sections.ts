@@ -7,7 +7,7 @@ import {
   parseRoomAlias,
   parseRoomId,
 } from "../ids.ts";
-import type { Limits } from "../model.ts";
+import type { Limits } from "../model/brakes.ts";
 import { listId, listName, listType } from "./lists.ts";
 import type {
   Config,

@@ -1,6 +1,7 @@
 /** What a config.yaml becomes once it is read: typed, defaults filled in, frozen. */
 import type { DiscordUserId, GuildId, Mxid, RoleId, RoomAlias, RoomId } from "../ids.ts";
-import type { Limits, ListRef, NamedList, Place } from "../model.ts";
+import type { ListRef, NamedList, Place } from "../model.ts";
+import type { Limits } from "../model/brakes.ts";
 
 export interface FanvueConfig {
   readonly clientId: string;

@@ -2,7 +2,8 @@
 import { apply } from "../apply.ts";
 import type { Sql } from "../db.ts";
 import { clockIsOff, stepKey } from "../guard.ts";
-import type { Place, PlaceState, SpaceRoom, StepIdentity } from "../model.ts";
+import type { Place, PlaceState, SpaceRoom } from "../model.ts";
+import type { StepIdentity } from "../model/brakes.ts";
 import { rulesHash } from "../rules.ts";
 import { exitCodeFor, type Run } from "../report/run.ts";
 import { clearHeld, type HeldSet, loadCurrentHeld, saveHeld } from "../store/held.ts";

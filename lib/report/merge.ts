@@ -1,6 +1,6 @@
 /** The runs of one script over several targets, as one run to report. */
 import type { TargetName } from "../ids.ts";
-import type { Held } from "../model.ts";
+import type { Held } from "../model/brakes.ts";
 import type { Run } from "./run.ts";
 
 /** At least one run; places, steps and outcomes stand in the order of the runs. */

@@ -1,7 +1,8 @@
 /** A run as the reports see it, what came of its steps, and its exit code. */
 import { exitCodes, type ExitCode } from "../errors.ts";
 import type { FanId, TargetName } from "../ids.ts";
-import type { Grant, Held, Place, PlaceMemory, PlaceState, Plan, Step } from "../model.ts";
+import type { Grant, Place, PlaceMemory, PlaceState, Plan, Step } from "../model.ts";
+import type { Held } from "../model/brakes.ts";
 import type { Outcome } from "../target.ts";
 
 export interface Run {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { dayMs } from "../durations.ts";
 import type { Row, Sql } from "../db.ts";
 import type { Account, PlaceId, TargetName } from "../ids.ts";
-import type { Accepts, StepIdentity } from "../model.ts";
+import type { Accepts, StepIdentity } from "../model/brakes.ts";
 import { integer, text } from "./columns.ts";
 
 /** What an approval needs to know. */

@@ -1,4 +1,4 @@
-import type { Limits } from "../../lib/model.ts";
+import type { Limits } from "../../lib/model/brakes.ts";
 
 /** What holds where the config says nothing. */
 export const defaultLimits: Limits = {
